@@ -1,0 +1,3 @@
+//! A load tool for any homeserver.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! One suite of host behaviour, run against every host.

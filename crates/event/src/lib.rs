@@ -1,0 +1,1 @@
+//! Matrix events: formats, hashes, signatures, authorisation, state resolution, redaction.

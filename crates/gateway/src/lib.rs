@@ -1,0 +1,1 @@
+//! The HTTP face: one function from request to response, for both hosts.

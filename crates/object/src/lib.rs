@@ -1,0 +1,1 @@
+//! Objects, turns, shards, and the ports that a host gives them.

@@ -1,0 +1,1 @@
+//! The messages that objects and the gateway exchange.

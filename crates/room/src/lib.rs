@@ -1,0 +1,1 @@
+//! The room object: an event graph and the state at every event.

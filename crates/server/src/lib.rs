@@ -1,0 +1,1 @@
+//! The server object: signing keys and registration tokens.

@@ -1,0 +1,1 @@
+//! The user object: account, devices, memberships and the log that sync reads.

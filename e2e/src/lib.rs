@@ -1,0 +1,1 @@
+//! Black-box tests over HTTP, run against either host.

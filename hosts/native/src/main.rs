@@ -1,0 +1,3 @@
+//! The native host: one binary with embedded SQLite.
+
+fn main() {}

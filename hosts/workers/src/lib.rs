@@ -1,0 +1,1 @@
+//! The Cloudflare Workers host: each shard is a Durable Object.

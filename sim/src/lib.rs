@@ -1,0 +1,1 @@
+//! Whole servers in one process, on virtual time and seeded randomness.
