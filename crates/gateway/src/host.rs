@@ -1,0 +1,82 @@
+//! What the gateway needs of a host.
+
+use std::future::Future;
+
+use selvage_object::{ObjectKey, Refusal, Timestamp};
+
+#[cfg(not(target_arch = "wasm32"))]
+mod bounds {
+    /// `Send`, where futures move between threads; nothing on wasm, which has one thread.
+    pub trait MaybeSend: Send {}
+    impl<T: Send + ?Sized> MaybeSend for T {}
+    /// `Sync`, where values are shared between threads; nothing on wasm, which has one thread.
+    pub trait MaybeSync: Sync {}
+    impl<T: Sync + ?Sized> MaybeSync for T {}
+}
+
+#[cfg(target_arch = "wasm32")]
+mod bounds {
+    /// `Send`, where futures move between threads; nothing on wasm, which has one thread.
+    pub trait MaybeSend {}
+    impl<T: ?Sized> MaybeSend for T {}
+    /// `Sync`, where values are shared between threads; nothing on wasm, which has one thread.
+    pub trait MaybeSync {}
+    impl<T: ?Sized> MaybeSync for T {}
+}
+
+pub use bounds::{MaybeSend, MaybeSync};
+
+/// Why a question to an object has no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AskError {
+    /// The object says no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The object's shard has more waiting than it may; nothing was done.
+    #[error("overloaded")]
+    Overloaded {
+        /// When to try again, in milliseconds from now.
+        retry_after_ms: u64,
+    },
+    /// The shard could not answer: its disk is full, it is damaged, or the host stops. What was asked may or may not have
+    /// been done; asking again is safe for commands that carry a transaction id.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+}
+
+/// The ground that the gateway stands on. Hosts implement it; the gateway clones it freely.
+pub trait Host: Clone + MaybeSend + MaybeSync + 'static {
+    /// Gives one command (JSON) to one object and returns its reply (JSON), once the command's writes are durable.
+    ///
+    /// # Errors
+    /// See [`AskError`].
+    fn ask(
+        &self,
+        to: &ObjectKey,
+        command: Vec<u8>,
+    ) -> impl Future<Output = Result<Vec<u8>, AskError>> + MaybeSend;
+
+    /// Waits until the object's version is above `seen`, or `timeout_ms` milliseconds are over; also returns early
+    /// without either, so the caller looks again. On Workers no Durable Object stays awake for this.
+    ///
+    /// # Errors
+    /// See [`AskError`].
+    fn wait(
+        &self,
+        of: &ObjectKey,
+        seen: u64,
+        timeout_ms: u64,
+    ) -> impl Future<Output = Result<(), AskError>> + MaybeSend;
+
+    /// The time.
+    fn now(&self) -> Timestamp;
+
+    /// 32 fresh, unpredictable bytes.
+    fn random(&self) -> [u8; 32];
+
+    /// Runs work that takes long (a password hash) where it does not hold up other requests.
+    fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = T> + MaybeSend;
+}
