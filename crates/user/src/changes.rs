@@ -1,0 +1,205 @@
+//! What changed for the user since a sync token: the user's part of sync.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use selvage_object::{Failure, Tracked, Turn};
+use selvage_protocol::user::{
+    AccountDatum, Changes, ChangesReply, Membership, RoomChange, Seen, Window, WindowStart,
+};
+
+use crate::account_data::{self, ByRoom};
+use crate::log::EntryKind;
+use crate::memory::{Memory, Room};
+use crate::{devices, filters, typing};
+
+/// Answers with all that changed after the token, and the token of the answer. The same token gives the same again.
+pub(crate) fn changes(
+    memory: &mut Tracked<Memory>,
+    turn: &Turn<'_>,
+    command: &Changes,
+) -> Result<ChangesReply, Failure> {
+    let session = devices::session(memory, turn, &command.token_hash)?;
+    typing::expire(memory, turn.now());
+    let filter = command
+        .filter_id
+        .as_ref()
+        .map(|id| filters::get(turn, id))
+        .transpose()?
+        .flatten();
+    // A token of the future is of another life of this account: then all is new.
+    let since = command.since.filter(|seen| seen.seq <= memory.last_seq);
+    let mut data = account_data(memory, turn, since)?;
+    let account_data = data.remove("").unwrap_or_default();
+    let rooms = Reader {
+        memory,
+        command,
+        since,
+        turn,
+    }
+    .rooms(data);
+    let next = Seen {
+        seq: memory.last_seq,
+        typing: memory.version,
+    };
+    Ok(ChangesReply {
+        session,
+        next,
+        version: memory.version,
+        filter,
+        rooms,
+        account_data,
+    })
+}
+
+fn account_data(memory: &Memory, turn: &Turn<'_>, since: Option<Seen>) -> Result<ByRoom, Failure> {
+    Ok(match since {
+        Some(seen) if seen.seq >= memory.horizon => account_data::named(memory, turn, seen.seq)?,
+        Some(seen) => account_data::since(turn, seen.seq)?,
+        None => account_data::since(turn, 0)?,
+    })
+}
+
+struct Reader<'a> {
+    memory: &'a Memory,
+    command: &'a Changes,
+    since: Option<Seen>,
+    turn: &'a Turn<'a>,
+}
+
+impl Reader<'_> {
+    fn rooms(&self, mut data: ByRoom) -> BTreeMap<String, RoomChange> {
+        let mut rooms = BTreeMap::new();
+        for room_id in self.candidates(&data) {
+            let Some(room) = self.memory.rooms.get(room_id) else {
+                continue;
+            };
+            let account_data = data.get_mut(room_id).map(std::mem::take).unwrap_or_default();
+            if let Some(change) = self.change(room_id, room, account_data) {
+                rooms.insert(room_id.to_owned(), change);
+            }
+        }
+        rooms
+    }
+
+    /// The rooms in which something may have changed.
+    fn candidates<'b>(&'b self, data: &'b ByRoom) -> BTreeSet<&'b str> {
+        let all = self.memory.rooms.keys().map(String::as_str);
+        let Some(seen) = self.since.filter(|seen| seen.seq >= self.memory.horizon) else {
+            return all.collect();
+        };
+        if self.command.full_state {
+            return all.collect();
+        }
+        let logged = self
+            .memory
+            .log
+            .range(seen.seq + 1..)
+            .map(|(_, entry)| entry.room_id.as_str());
+        let typing = self
+            .memory
+            .typing
+            .iter()
+            .filter(|(_, typing)| typing.version > seen.typing);
+        logged
+            .chain(typing.map(|(room_id, _)| room_id.as_str()))
+            .chain(data.keys().map(String::as_str))
+            .collect()
+    }
+
+    fn change(&self, room_id: &str, room: &Room, account_data: Vec<AccountDatum>) -> Option<RoomChange> {
+        let membership_news = self.since.is_none_or(|seen| room.seq > seen.seq);
+        let window = self.window(room_id, room, membership_news);
+        let asked_in = matches!(room.membership, Membership::Invite | Membership::Knock);
+        let stripped_state = if asked_in && membership_news {
+            room.stripped_state.clone()
+        } else {
+            Vec::new()
+        };
+        let typing = self.typing(room_id, room, window);
+        let asked_in_news = asked_in && membership_news;
+        let nothing = window.is_none() && account_data.is_empty() && typing.is_none() && !asked_in_news;
+        let data_alone = room.membership != Membership::Join && window.is_none() && !asked_in_news;
+        if nothing || data_alone {
+            return None;
+        }
+        Some(RoomChange {
+            membership: room.membership,
+            window,
+            stripped_state,
+            account_data,
+            typing,
+        })
+    }
+
+    fn typing(&self, room_id: &str, room: &Room, window: Option<Window>) -> Option<Vec<String>> {
+        let typing = self
+            .memory
+            .typing
+            .get(room_id)
+            .filter(|_| room.membership == Membership::Join)?;
+        let new = window.is_some_and(|window| window.from == WindowStart::Nothing);
+        let users = typing.at(self.turn.now());
+        let changed = self.since.is_some_and(|seen| typing.version > seen.typing);
+        (changed || (new && !users.is_empty())).then_some(users)
+    }
+
+    fn window(&self, room_id: &str, room: &Room, membership_news: bool) -> Option<Window> {
+        match room.membership {
+            Membership::Join => self.joined_window(room_id, room),
+            Membership::Leave | Membership::Ban => self.left_window(room_id, room, membership_news),
+            Membership::Invite | Membership::Knock => None,
+        }
+    }
+
+    fn joined_window(&self, room_id: &str, room: &Room) -> Option<Window> {
+        let to = room.newest();
+        let Some(seen) = self.since else {
+            return Some(Window {
+                from: WindowStart::Nothing,
+                to,
+            });
+        };
+        let from = if self.was_joined(room_id, room, seen) {
+            room.position(seen.seq)
+                .map_or(WindowStart::Lost, WindowStart::After)
+        } else {
+            WindowStart::Nothing
+        };
+        let news = from != WindowStart::After(to) || self.command.full_state;
+        news.then_some(Window { from, to })
+    }
+
+    /// A room that was left appears once, with what led up to that.
+    fn left_window(&self, room_id: &str, room: &Room, membership_news: bool) -> Option<Window> {
+        let to = room.pos;
+        let Some(seen) = self.since else {
+            return self.command.include_leave.then_some(Window {
+                from: WindowStart::Nothing,
+                to,
+            });
+        };
+        let from = if self.was_joined(room_id, room, seen) {
+            room.position(seen.seq)
+                .map_or(WindowStart::Lost, WindowStart::After)
+        } else {
+            WindowStart::After(to.saturating_sub(1))
+        };
+        membership_news.then_some(Window { from, to })
+    }
+
+    /// Whether the user was joined to the room when the token was given out.
+    fn was_joined(&self, room_id: &str, room: &Room, seen: Seen) -> bool {
+        if room.seq <= seen.seq {
+            return room.membership == Membership::Join;
+        }
+        let before = self
+            .memory
+            .log
+            .range(seen.seq + 1..)
+            .find_map(|(_, entry)| match entry.kind {
+                EntryKind::Membership(before) if entry.room_id == room_id => Some(before),
+                _ => None,
+            });
+        before.flatten() == Some(Membership::Join)
+    }
+}

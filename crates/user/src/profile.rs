@@ -1,0 +1,65 @@
+//! The profile, and how it reaches the user's rooms.
+
+use selvage_object::{Failure, Param, Refusal, Tracked, Turn};
+use selvage_protocol::user::{Profile, SetProfile};
+use selvage_protocol::{errcode, room, room_key};
+
+use crate::account;
+use crate::memory::Memory;
+use crate::object::no_account;
+
+/// The longest value of a profile field, in bytes.
+const FIELD_MAX_BYTES: usize = 1_000;
+
+/// The profile of an account that exists.
+pub(crate) fn profile(memory: &Memory) -> Result<Profile, Refusal> {
+    account::active(memory)
+        .map(|account| account.profile.clone())
+        .map_err(|_| no_account())
+}
+
+/// Sets one field and tells the joined rooms; the outbox is what makes that survive a restart.
+pub(crate) fn set(
+    memory: &mut Tracked<Memory>,
+    turn: &mut Turn<'_>,
+    command: &SetProfile,
+) -> Result<(), Failure> {
+    let mut profile = account::active(memory)?.profile.clone();
+    if command
+        .value
+        .as_ref()
+        .is_some_and(|value| value.len() > FIELD_MAX_BYTES)
+    {
+        let message = format!("{} may have at most {FIELD_MAX_BYTES} bytes", command.field);
+        return Err(Refusal::new(errcode::TOO_LARGE, message).into());
+    }
+    let field = match command.field.as_str() {
+        "displayname" => &mut profile.displayname,
+        "avatar_url" => &mut profile.avatar_url,
+        other => {
+            return Err(Refusal::new(errcode::INVALID_PARAM, format!("no profile field {other:?}")).into());
+        }
+    };
+    if *field == command.value {
+        return Ok(());
+    }
+    field.clone_from(&command.value);
+    let sql = "UPDATE user_account SET displayname = ?2, avatar_url = ?3 WHERE object = ?1";
+    let name = Param::optional_text(profile.displayname.as_deref());
+    turn.write(sql, &[name, Param::optional_text(profile.avatar_url.as_deref())])?;
+    let rooms = memory
+        .joined_rooms()
+        .iter()
+        .map(|room_id| room_key(room_id))
+        .collect();
+    let user_id = turn.key().name().to_owned();
+    let changed = room::ProfileChanged {
+        user_id,
+        profile: profile.clone(),
+    };
+    turn.tell(rooms, &room::RoomCommand::ProfileChanged(changed))?;
+    if let Some(account) = memory.change().account.as_mut() {
+        account.profile = profile;
+    }
+    Ok(())
+}
