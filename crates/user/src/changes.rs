@@ -82,27 +82,28 @@ impl Reader<'_> {
     }
 
     /// The rooms in which something may have changed.
-    fn candidates<'b>(&'b self, data: &'b ByRoom) -> BTreeSet<&'b str> {
-        let all = self.memory.rooms.keys().map(String::as_str);
+    fn candidates(&self, data: &ByRoom) -> BTreeSet<String> {
+        let all = self.memory.rooms.keys();
         let Some(seen) = self.since.filter(|seen| seen.seq >= self.memory.horizon) else {
-            return all.collect();
+            return all.cloned().collect();
         };
         if self.command.full_state {
-            return all.collect();
+            return all.cloned().collect();
         }
         let logged = self
             .memory
             .log
             .range(seen.seq + 1..)
-            .map(|(_, entry)| entry.room_id.as_str());
+            .map(|(_, entry)| &entry.room_id);
         let typing = self
             .memory
             .typing
             .iter()
             .filter(|(_, typing)| typing.version > seen.typing);
         logged
-            .chain(typing.map(|(room_id, _)| room_id.as_str()))
-            .chain(data.keys().map(String::as_str))
+            .chain(typing.map(|(room_id, _)| room_id))
+            .chain(data.keys())
+            .cloned()
             .collect()
     }
 
