@@ -70,12 +70,12 @@ impl Reader<'_> {
     fn rooms(&self, mut data: ByRoom) -> BTreeMap<String, RoomChange> {
         let mut rooms = BTreeMap::new();
         for room_id in self.candidates(&data) {
-            let Some(room) = self.memory.rooms.get(room_id) else {
+            let Some(room) = self.memory.rooms.get(&room_id) else {
                 continue;
             };
-            let account_data = data.get_mut(room_id).map(std::mem::take).unwrap_or_default();
-            if let Some(change) = self.change(room_id, room, account_data) {
-                rooms.insert(room_id.to_owned(), change);
+            let account_data = data.remove(&room_id).unwrap_or_default();
+            if let Some(change) = self.change(&room_id, room, account_data) {
+                rooms.insert(room_id, change);
             }
         }
         rooms
