@@ -1,0 +1,91 @@
+//! The room object and its commands.
+
+use std::rc::Rc;
+
+use selvage_object::{Failure, Fault, Kind, Migration, Object, Tracked, Turn};
+use selvage_protocol::room::RoomCommand;
+use serde::Serialize;
+
+use crate::accept::Work;
+use crate::identity::Identity;
+use crate::memory::Memory;
+use crate::view::View;
+use crate::{
+    create, members, membership, messages, profile, read, receipts, schema, send, slice, txns, typing,
+};
+
+/// What all rooms' objects share.
+#[derive(Clone, Debug)]
+pub struct RoomObject {
+    pub(crate) identity: Rc<Identity>,
+}
+
+impl RoomObject {
+    /// Rooms of the server with this identity.
+    #[must_use]
+    pub fn new(identity: Identity) -> Self {
+        Self {
+            identity: Rc::new(identity),
+        }
+    }
+
+    fn read(&self, view: View<'_>, command: &RoomCommand) -> Result<Vec<u8>, Failure> {
+        match command {
+            RoomCommand::Slice(command) => reply(&slice::slice(view, command)?),
+            RoomCommand::Messages(command) => reply(&messages::messages(view, command)?),
+            RoomCommand::GetEvent(command) => reply(&read::event(view, command)?),
+            RoomCommand::GetState(command) => reply(&read::state(view, command)?),
+            RoomCommand::GetStateEvent(command) => reply(&read::state_event(view, command)?),
+            RoomCommand::Members(command) => reply(&members::members(view, command)?),
+            _ => Err(Fault::corrupt("a command that writes was taken for one that reads").into()),
+        }
+    }
+}
+
+impl Object for RoomObject {
+    const KIND: Kind = Kind::Room;
+    type Memory = Memory;
+    type Command = RoomCommand;
+
+    fn schema(&self) -> &'static [Migration] {
+        schema::SCHEMA
+    }
+
+    fn load(&self, turn: &Turn<'_>) -> Result<Memory, Fault> {
+        Memory::load(turn)
+    }
+
+    fn handle(
+        &self,
+        memory: &mut Tracked<Memory>,
+        turn: &mut Turn<'_>,
+        command: RoomCommand,
+    ) -> Result<Vec<u8>, Failure> {
+        let mut work = Work::new(self, memory, turn);
+        match &command {
+            RoomCommand::Create(command) => reply(&create::create(work, command)?),
+            RoomCommand::Send(command) => reply(&send::send(work, command)?),
+            RoomCommand::ChangeMembership(command) => reply(&membership::change(work, command)?),
+            RoomCommand::ProfileChanged(command) => reply(&profile::changed(work, command)?),
+            RoomCommand::AccountEnded(command) => reply(&membership::account_ended(work, command)?),
+            RoomCommand::SetReceipt(command) => reply(&receipts::set(work, command)?),
+            RoomCommand::SetTyping(command) => reply(&typing::set(&mut work, command)?),
+            reading => self.read(work.view(), reading),
+        }
+    }
+
+    fn ring(&self, memory: &mut Tracked<Memory>, turn: &mut Turn<'_>, timer: &str) -> Result<(), Failure> {
+        match timer {
+            txns::TIMER => txns::forget(Work::new(self, memory, turn)),
+            other => Err(Fault::corrupt(format!("a timer {other:?}")).into()),
+        }
+    }
+
+    fn memory_bytes(&self, memory: &Memory) -> usize {
+        memory.bytes()
+    }
+}
+
+fn reply(value: &impl Serialize) -> Result<Vec<u8>, Failure> {
+    serde_json::to_vec(value).map_err(|error| Fault::corrupt(error.to_string()).into())
+}

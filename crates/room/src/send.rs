@@ -1,0 +1,80 @@
+//! Sending events: messages, state, redactions.
+
+use selvage_event::{EventId, Map, UserId};
+use selvage_object::{Failure, Refusal};
+use selvage_protocol::errcode;
+use selvage_protocol::room::{Send, SendReply};
+
+use crate::accept::{Draft, Work};
+use crate::error::forbidden;
+use crate::{redact, txns, typing};
+
+/// Sends one event, or says which one the same transaction has sent.
+pub(crate) fn send(mut work: Work<'_, '_>, command: &Send) -> Result<SendReply, Failure> {
+    work.view().head()?;
+    let txn = command
+        .txn_id
+        .as_ref()
+        .map(|id| txns::text(&command.device_id, id))
+        .transpose()?;
+    if let Some(txn) = &txn
+        && let Some(sent) = txns::sent(work.view(), command, txn)?
+    {
+        return Ok(reply(sent.event.event_id()));
+    }
+    let draft = draft(command, txn.clone())?;
+    if let Some(same) = unchanged(&work, &draft)? {
+        return Ok(reply(&same));
+    }
+    let target = redact::check(&work, &draft)?;
+    let event = work.send(draft)?;
+    if let Some(target) = target {
+        redact::apply(&mut work, &target)?;
+    }
+    if let Some(txn) = &txn {
+        txns::remember(&mut work, command, txn)?;
+    }
+    typing::stop(&mut work, &command.sender)?;
+    work.finish()?;
+    Ok(reply(event.event_id()))
+}
+
+fn reply(event_id: &EventId) -> SendReply {
+    SendReply {
+        event_id: event_id.as_str().to_owned(),
+    }
+}
+
+fn draft(command: &Send, txn: Option<String>) -> Result<Draft, Failure> {
+    if command.kind == "m.room.create" {
+        return Err(forbidden("a room has one create event, which is there already"));
+    }
+    let sender = UserId::parse(&command.sender)
+        .map_err(|error| Refusal::new(errcode::INVALID_PARAM, format!("the sender: {error}")))?;
+    let mut content = redact::object(&command.content)?;
+    let redacts = if command.kind == "m.room.redaction" {
+        Some(redact::target(&mut content)?)
+    } else {
+        None
+    };
+    Ok(Draft {
+        sender,
+        kind: command.kind.clone(),
+        state_key: command.state_key.clone(),
+        content,
+        redacts,
+        origin_server_ts: command.origin_server_ts,
+        txn,
+    })
+}
+
+/// The current state event, when the draft says just the same: setting state to what it is changes nothing.
+fn unchanged(work: &Work<'_, '_>, draft: &Draft) -> Result<Option<EventId>, Failure> {
+    let Some(state_key) = &draft.state_key else {
+        return Ok(None);
+    };
+    let current = work.now()?.event(&draft.kind, state_key)?;
+    let same = |content: &Map| *content == draft.content;
+    let current = current.filter(|event| *event.sender() == draft.sender && same(event.content()));
+    Ok(current.map(|event| event.event_id().clone()))
+}

@@ -1,0 +1,51 @@
+//! Who is typing: in memory only, hinted to local members, lost when the room leaves memory.
+
+use selvage_event::Membership;
+use selvage_object::Failure;
+use selvage_protocol::room::SetTyping;
+use selvage_protocol::user::{Typing, UserCommand};
+use selvage_protocol::user_key;
+
+use crate::accept::Work;
+use crate::error::forbidden;
+
+/// The longest that somebody types without saying so again, in milliseconds.
+const TYPING_MAX_MS: u64 = 120_000;
+
+/// Somebody types, or stops (spec: client-server-api §typing-notifications).
+pub(crate) fn set(work: &mut Work<'_, '_>, command: &SetTyping) -> Result<(), Failure> {
+    if work.now()?.membership(&command.user_id)? != Membership::Join {
+        return Err(forbidden("you are not in this room"));
+    }
+    let Some(timeout_ms) = command.timeout_ms else {
+        return stop(work, &command.user_id);
+    };
+    let until = work.turn.now().plus_ms(timeout_ms.min(TYPING_MAX_MS)).0;
+    work.memory.change().typing.insert(command.user_id.clone(), until);
+    tell(work)
+}
+
+/// Somebody stops typing, by saying so or by sending what was typed.
+pub(crate) fn stop(work: &mut Work<'_, '_>, user_id: &str) -> Result<(), Failure> {
+    if !work.memory.typing.contains_key(user_id) {
+        return Ok(());
+    }
+    work.memory.change().typing.remove(user_id);
+    tell(work)
+}
+
+fn tell(work: &mut Work<'_, '_>) -> Result<(), Failure> {
+    let now = work.turn.now().0;
+    work.memory.change().typing.retain(|_, until| *until > now);
+    let typing = Typing {
+        room_id: work.turn.key().name().to_owned(),
+        users: work.memory.typing.clone(),
+    };
+    let to = work
+        .memory
+        .locals
+        .iter()
+        .map(|user_id| user_key(user_id))
+        .collect();
+    Ok(work.turn.hint(to, &UserCommand::Typing(typing))?)
+}
