@@ -149,10 +149,7 @@ impl<'a, 't> Work<'a, 't> {
         }
         let pos = head.pos;
         self.memory.change().head = Some(head);
-        self.memory.events.borrow_mut().insert(Placed {
-            event: event.clone(),
-            pos,
-        });
+        self.memory.events.borrow_mut().insert(event.clone());
         self.note(&event, pos)?;
         self.moved = true;
         Ok(event)

@@ -58,7 +58,7 @@ pub(crate) fn walk(
         let params = [
             Param::Integer(left.after),
             Param::Integer(left.to),
-            Param::number(READ_AT_ONCE),
+            Param::number(at_once as u64),
         ];
         let rows = view.turn.rows(if backwards { BACK } else { FORTH }, &params)?;
         let all_read = rows.len() < at_once;

@@ -186,9 +186,9 @@ impl EventLookup for View<'_> {
     type Error = Fault;
 
     fn event(&self, id: &EventId) -> Result<Option<KnownEvent>, Fault> {
-        let placed = View::event(*self, id)?;
-        Ok(placed.map(|placed| KnownEvent {
-            event: placed.event,
+        let event = View::event(*self, id)?;
+        Ok(event.map(|event| KnownEvent {
+            event,
             rejected: false,
         }))
     }
