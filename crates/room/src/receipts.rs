@@ -11,6 +11,7 @@ use serde_json::value::to_raw_value;
 
 use crate::accept::Work;
 use crate::error::{forbidden, json, not_found};
+use crate::timeline::position;
 use crate::view::View;
 
 /// The receipt that nobody but its user sees.
@@ -90,7 +91,7 @@ fn write(work: &Work<'_, '_>, command: &SetReceipt, event_pos: i64, pos: i64) ->
 pub(crate) fn changed(view: View<'_>, viewer: &str, after: i64, to: i64) -> Result<Option<Json>, Fault> {
     let sql = "SELECT event_id, kind, user_id, ts, thread FROM room_receipts \
                WHERE object = ?1 AND pos > ?2 AND pos <= ?3 AND (kind <> ?4 OR user_id = ?5) ORDER BY pos DESC LIMIT ?6";
-    let limits = [Param::Integer(after), Param::Integer(to), Param::Text(PRIVATE)];
+    let limits = [position(after), position(to), Param::Text(PRIVATE)];
     let params = [
         limits.as_slice(),
         &[Param::Text(viewer), Param::number(RECEIPTS_MAX)],

@@ -1,7 +1,7 @@
 //! Walking the timeline as one user sees it.
 
 use selvage_event::Membership;
-use selvage_object::{Failure, Param};
+use selvage_object::{Failure, INTEGER_MAX, Param};
 use selvage_protocol::room::EventFilter;
 
 use crate::filter::wants;
@@ -23,6 +23,11 @@ const FORTH: &str = "SELECT pos, event_id, json, state, txn, redacted_by FROM ro
 pub(crate) struct Span {
     pub(crate) after: i64,
     pub(crate) to: i64,
+}
+
+/// A position that a reader named, brought within what storage takes.
+pub(crate) fn position(pos: i64) -> Param<'static> {
+    Param::Integer(pos.clamp(-INTEGER_MAX, INTEGER_MAX))
 }
 
 /// An event that the viewer sees, and the viewer's membership at it.
@@ -56,8 +61,8 @@ pub(crate) fn walk(
     let at_once = (limit + 1).min(READ_AT_ONCE_MAX);
     loop {
         let params = [
-            Param::Integer(left.after),
-            Param::Integer(left.to),
+            position(left.after),
+            position(left.to),
             Param::number(at_once as u64),
         ];
         let rows = view.turn.rows(if backwards { BACK } else { FORTH }, &params)?;

@@ -8,6 +8,7 @@ use crate::error::{forbidden, stored, trie};
 use crate::event_ref;
 use crate::memory::{self, Head, Memory};
 use crate::nodes::Nodes;
+use crate::timeline::position;
 use crate::trie::State;
 
 /// A room as one turn reads it.
@@ -62,7 +63,7 @@ impl<'a> View<'a> {
     /// The current state as it was after a position.
     pub(crate) fn state_after(self, pos: i64) -> Result<State, Fault> {
         let sql = "SELECT state FROM room_states WHERE object = ?1 AND pos <= ?2 ORDER BY pos DESC LIMIT 1";
-        match self.turn.row(sql, &[Param::Integer(pos)])? {
+        match self.turn.row(sql, &[position(pos)])? {
             Some(mut row) => memory::state(&row.blob(0)?),
             None => Ok(State::EMPTY),
         }

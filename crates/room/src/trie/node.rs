@@ -74,7 +74,7 @@ pub struct Branch {
 
 /// How a branch refers to a node below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Child {
+pub(super) struct Child {
     pub(super) id: NodeId,
     /// How many entries lie in it and below.
     pub(super) entries: u64,
