@@ -5,7 +5,11 @@ use std::path::PathBuf;
 use anyhow::{Result, bail, ensure};
 use pico_args::Arguments;
 
-use crate::{repo::Repo, setup, test, tidy, worker};
+use crate::{
+    repo::Repo,
+    setup, test, tidy,
+    worker::{self, Bundle},
+};
 
 const HELP: &str = "\
 The project's own commands.
@@ -60,10 +64,14 @@ fn worker_command(repo: &Repo, mut args: Arguments) -> Result<()> {
     let features: Option<String> = args.opt_value_from_str("--features")?;
     let out: Option<PathBuf> = args.opt_value_from_str("--out")?;
     finish(args)?;
+    let out = out.unwrap_or_else(|| repo.worker_dist());
     worker::build(
         repo,
-        features.as_deref(),
-        &out.unwrap_or_else(|| repo.worker_dist()),
+        &Bundle {
+            features: features.as_deref(),
+            out: &out,
+            deployable: true,
+        },
     )
 }
 

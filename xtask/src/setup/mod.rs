@@ -5,8 +5,8 @@
 
 mod apt;
 mod clients;
-mod node;
-mod python;
+pub(crate) mod node;
+pub(crate) mod python;
 mod stamp;
 mod tools;
 pub(crate) mod wasm;

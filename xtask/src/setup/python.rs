@@ -10,31 +10,46 @@ use anyhow::{Context, Result};
 use super::apt;
 use crate::{files, process, repo::Repo};
 
-/// Each has its requirements in `xtask/python/NAME.txt` and lies in `.setup/python/NAME`.
-const ENVIRONMENTS: [&str; 2] = ["nio", "synapse"];
+struct Environment {
+    /// Its directory in `.setup`.
+    name: &'static str,
+    /// What it holds, with every version pinned.
+    requirements: &'static str,
+}
+
+const ENVIRONMENTS: [Environment; 2] = [
+    Environment {
+        name: "python",
+        requirements: "e2e/drivers/python/requirements.txt",
+    },
+    Environment {
+        name: "synapse",
+        requirements: "xtask/python/synapse.txt",
+    },
+];
 
 pub(super) fn inputs(repo: &Repo) -> Result<Option<String>> {
-    let texts = ENVIRONMENTS.map(|name| files::read(&requirements(repo, name)));
+    let texts = ENVIRONMENTS.map(|environment| files::read(&repo.join(environment.requirements)));
     Ok(Some(texts.into_iter().collect::<Result<Vec<_>>>()?.concat()))
 }
 
 pub(super) fn present(repo: &Repo) -> bool {
     ENVIRONMENTS
         .iter()
-        .all(|name| interpreter(&environment(repo, name)).exists())
+        .all(|environment| interpreter(repo, environment.name).exists())
 }
 
 pub(super) fn make(repo: &Repo) -> Result<()> {
     ENVIRONMENTS
         .iter()
-        .try_for_each(|name| make_environment(repo, name))
+        .try_for_each(|environment| make_environment(repo, environment))
 }
 
-fn make_environment(repo: &Repo, name: &str) -> Result<()> {
-    let dir = environment(repo, name);
+fn make_environment(repo: &Repo, environment: &Environment) -> Result<()> {
+    let dir = repo.setup_dir().join(environment.name);
     files::fresh_dir(&dir)?;
     create(&dir)?;
-    let mut pip = Command::new(interpreter(&dir));
+    let mut pip = Command::new(interpreter(repo, environment.name));
     pip.args([
         "-m",
         "pip",
@@ -43,8 +58,11 @@ fn make_environment(repo: &Repo, name: &str) -> Result<()> {
         "--disable-pip-version-check",
         "--requirement",
     ]);
-    process::run(pip.arg(requirements(repo, name))).with_context(|| {
-        format!("installing xtask/python/{name}.txt; it needs PyPI and Python 3.11 or later")
+    process::run(pip.arg(repo.join(environment.requirements))).with_context(|| {
+        format!(
+            "installing {}; it needs PyPI and Python 3.11 or later",
+            environment.requirements
+        )
     })
 }
 
@@ -59,14 +77,7 @@ fn create(dir: &Path) -> Result<()> {
     attempt()
 }
 
-fn requirements(repo: &Repo, name: &str) -> PathBuf {
-    repo.join("xtask/python").join(name).with_extension("txt")
-}
-
-fn environment(repo: &Repo, name: &str) -> PathBuf {
-    repo.setup_dir().join("python").join(name)
-}
-
-fn interpreter(environment: &Path) -> PathBuf {
-    environment.join("bin/python")
+/// The interpreter of an environment.
+pub(crate) fn interpreter(repo: &Repo, name: &str) -> PathBuf {
+    repo.setup_dir().join(name).join("bin/python")
 }

@@ -42,20 +42,34 @@ const WASM_FEATURES: [&str; 7] = [
     "sign-ext",
 ];
 
-/// Leaves `index.js` and `index_bg.wasm` in `out`; an error when they are larger than the platform takes.
-pub(crate) fn build(repo: &Repo, features: Option<&str>, out: &Path) -> Result<()> {
+/// What to build.
+pub(crate) struct Bundle<'a> {
+    /// Features of the host to turn on, separated by commas.
+    pub(crate) features: Option<&'a str>,
+    /// Where the modules go; emptied first.
+    pub(crate) out: &'a Path,
+    /// Whether it will be deployed: then it is made small, and must be.
+    pub(crate) deployable: bool,
+}
+
+/// Leaves `index.js` and `index_bg.wasm` in a directory; an error when they are larger than the platform takes.
+pub(crate) fn build(repo: &Repo, bundle: &Bundle) -> Result<()> {
     setup::ensure(repo, &setup::WASM)?;
     setup::ensure(repo, &setup::WORKER_TOOLS)?;
-    let wasm = compile(repo, features)?;
+    let wasm = compile(repo, bundle.features)?;
     let glue = repo.target_dir().join("worker-glue");
     files::fresh_dir(&glue)?;
     bindgen(repo, &wasm, &glue)?;
     write_entry(repo, &glue)?;
-    files::fresh_dir(out)?;
-    bundle(repo, &glue, &out.join("index.js"))?;
-    optimise(repo, &glue.join("index_bg.wasm"), &out.join("index_bg.wasm"))?;
-    copy_config(repo, out)?;
-    size::check(out)
+    files::fresh_dir(bundle.out)?;
+    copy_config(repo, bundle.out)?;
+    join(repo, &glue, &bundle.out.join("index.js"))?;
+    let (module, small) = (glue.join("index_bg.wasm"), bundle.out.join("index_bg.wasm"));
+    if !bundle.deployable {
+        return files::copy(&module, &small);
+    }
+    optimise(repo, &module, &small)?;
+    size::check(bundle.out)
 }
 
 fn compile(repo: &Repo, features: Option<&str>) -> Result<PathBuf> {
@@ -103,7 +117,8 @@ fn write_entry(repo: &Repo, glue: &Path) -> Result<()> {
     files::write(&glue.join("shim.js"), shim + &exports.collect::<String>())
 }
 
-fn bundle(repo: &Repo, glue: &Path, to: &Path) -> Result<()> {
+/// One JavaScript module out of the shim, the glue and its snippets.
+fn join(repo: &Repo, glue: &Path, to: &Path) -> Result<()> {
     let mut esbuild = Command::new(repo.tool("esbuild"));
     esbuild.current_dir(glue).args([
         "shim.js",
