@@ -5,7 +5,7 @@
 //! one meets the other, so that events near the head cost nothing.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::resolver::Resolver;
 use super::{ResolveError, Source};
@@ -49,28 +49,39 @@ impl<'r, 'a, S: Source> Mainline<'r, 'a, S> {
     }
 
     fn position(&mut self, event: &Event) -> Result<Option<usize>, ResolveError<S::Error>> {
-        let mut chain = BTreeSet::new();
+        let mut chain: BTreeMap<EventId, usize> = BTreeMap::new();
         let mut at = self.parent(event)?;
-        let met = loop {
+        let (met, before) = loop {
             let finished = at.is_none() && self.next.is_none();
             if let Some(id) = at.take() {
                 if let Some(met) = self.known(&id) {
-                    break met;
+                    break (met, chain.len());
                 }
                 let parent = self.parent_of(&id)?;
+                let length = chain.len();
                 // A chain that comes back to itself, which only lies about events could make, ends here.
-                at = if chain.insert(id) { parent } else { None };
+                at = if chain.insert(id, length).is_none() {
+                    parent
+                } else {
+                    None
+                };
             }
             if let Some((id, position)) = self.extend()?
-                && chain.contains(&id)
+                && let Some(before) = chain.get(&id)
             {
-                break Some(position);
+                break (Some(position), *before);
             }
             if finished {
-                break None;
+                break (None, chain.len());
             }
         };
-        self.met.extend(chain.into_iter().map(|id| (id, met)));
+        // What lies behind the meeting point is on the mainline itself, further down.
+        self.met.extend(
+            chain
+                .into_iter()
+                .filter(|(_, at)| *at < before)
+                .map(|(id, _)| (id, met)),
+        );
         Ok(met)
     }
 
