@@ -18,6 +18,7 @@ pub mod driver;
 pub mod host;
 mod port;
 pub mod process;
+pub mod raw;
 pub mod server;
 pub mod tools;
 pub mod wait;
