@@ -52,3 +52,44 @@ fn take(next: &Cell<usize>, count: usize) -> Option<usize> {
     next.set(index + 1);
     (index < count).then_some(index)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::{Request, testing::with_server};
+
+    #[test]
+    fn results_stand_in_order_and_each_index_once() {
+        with_server(async |address| {
+            let batch = fan_out((&address, None), 50, 8, async |connection, index| {
+                let path = format!("/{index}");
+                let response = connection.call(&Request::get(&path, None)).await?;
+                Ok(String::from_utf8_lossy(response.body).into_owned())
+            });
+            let results = batch.await.unwrap().results;
+            let expected: Vec<_> = (0..50).map(|index| format!("GET /{index} true None 0")).collect();
+            assert_eq!(results, expected);
+        });
+    }
+
+    #[test]
+    fn a_fault_ends_it() {
+        with_server(async |address| {
+            let batch = fan_out((&address, None), 50, 8, async |_, index| match index {
+                20 => Err(Fault::Usage("twenty".to_owned())),
+                _ => Ok(index),
+            });
+            assert_eq!(batch.await.unwrap_err().to_string(), "twenty");
+        });
+    }
+
+    #[test]
+    fn nothing_to_do_is_done() {
+        with_server(async |address| {
+            let batch = fan_out((&address, None), 0, 8, async |_, index| Ok(index))
+                .await
+                .unwrap();
+            assert_eq!(batch.results, Vec::<usize>::new());
+        });
+    }
+}

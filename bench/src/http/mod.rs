@@ -7,6 +7,8 @@ mod connection;
 mod request;
 mod response;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 
 pub(crate) use self::{

@@ -146,3 +146,6 @@ fn note(figures: &mut Figures, in_flight: usize, samples: &mut Samples, usage: &
         usage.other_micros.and_then(cores),
     );
 }
+
+#[cfg(test)]
+mod tests;
