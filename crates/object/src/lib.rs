@@ -8,6 +8,7 @@
 //! host passes time and randomness in with each turn ([`Moment`]), and storage through two traits ([`Sql`], [`Storage`]).
 //! It depends on no other crate of this project.
 
+mod check;
 mod delivery;
 mod dispatch;
 mod fault;
@@ -25,6 +26,7 @@ mod timers;
 mod tracked;
 mod turn;
 
+pub use check::check;
 pub use delivery::{Delivery, Receipt, Tell};
 pub use dispatch::{OUTBOX_ROWS_MAX, RETRY_MAX_MS, RETRY_MIN_MS};
 pub use fault::{Failure, Fault, Refusal};

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 
 use serde::de::DeserializeOwned;
 
-use crate::{Failure, Fault, Kind, Migration, Refusal, Tracked, Turn};
+use crate::{Failure, Fault, Kind, Migration, Refusal, Sql, SqlFault, Tracked, Turn};
 
 /// One kind of object. The value that implements this holds what all objects of the kind share: settings and keys.
 ///
@@ -66,6 +66,15 @@ pub trait Object: 'static {
     fn memory_bytes(&self, memory: &Self::Memory) -> usize {
         std::mem::size_of_val(memory)
     }
+
+    /// Reads the rows of all objects of this kind in one shard and returns what is wrong with them, a line each.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn check(&self, sql: &dyn Sql) -> Result<Vec<String>, SqlFault> {
+        let _ = sql;
+        Ok(Vec::new())
+    }
 }
 
 /// A `Tracked<M>` whose `M` is not known here.
@@ -92,6 +101,7 @@ pub(crate) trait Erased {
     fn ring(&self, memory: &mut dyn Memory, turn: &mut Turn<'_>, timer: &str) -> Result<(), Failure>;
     fn version(&self, memory: &mut dyn Memory) -> Result<u64, Fault>;
     fn memory_bytes(&self, memory: &mut dyn Memory) -> Result<usize, Fault>;
+    fn check(&self, sql: &dyn Sql) -> Result<Vec<String>, SqlFault>;
 }
 
 struct Typed<O>(O, PhantomData<fn(O)>);
@@ -138,6 +148,10 @@ impl<O: Object> Erased for Typed<O> {
 
     fn memory_bytes(&self, memory: &mut dyn Memory) -> Result<usize, Fault> {
         Ok(self.0.memory_bytes(typed(memory)?))
+    }
+
+    fn check(&self, sql: &dyn Sql) -> Result<Vec<String>, SqlFault> {
+        self.0.check(sql)
     }
 }
 

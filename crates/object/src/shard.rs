@@ -13,7 +13,7 @@ use crate::outbox::{self, Queued};
 use crate::turn::Effects;
 use crate::{
     Delivery, Failure, Fault, Migration, Moment, ObjectKey, Placement, Random, Receipt, Refusal, Registry,
-    ShardId, Sql, Storage, Tell, Timestamp, Turn, timers,
+    ShardId, Sql, SqlFault, Storage, Tell, Timestamp, Turn, timers,
 };
 
 /// While something is undelivered, the shard asks to be woken at least so often, in milliseconds: a delivery whose answer
@@ -89,6 +89,8 @@ struct Done {
     reply: Vec<u8>,
     effects: Effects,
     queued: Vec<Queued>,
+    /// The earliest timer of the shard, when the turn changed timers.
+    earliest_timer: Option<Option<Timestamp>>,
     wrote: bool,
 }
 
@@ -241,6 +243,10 @@ impl<S: Storage> Shard<S> {
         let mut outcome = Outcome::new();
         let mut random = Random::new(moment.seed);
         for rung in timers::rung(self.storage.sql(), moment.now, TIMERS_PER_CALL_MAX)? {
+            // A timer before it may have stopped it or set it anew.
+            if !timers::is_due(self.storage.sql(), &rung, moment.now)? {
+                continue;
+            }
             let moment = Moment {
                 now: moment.now,
                 seed: random.bytes(),
@@ -331,6 +337,14 @@ impl<S: Storage> Shard<S> {
             .min()
     }
 
+    /// Reads the shard's database and returns what is wrong with it, a line each; see [`crate::check`].
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn check(&self) -> Result<Vec<String>, SqlFault> {
+        crate::check(self.storage.sql(), &self.registry)
+    }
+
     /// The shard that houses an object.
     pub fn shard_of(&self, key: &ObjectKey) -> ShardId {
         self.placement.shard_of(key)
@@ -364,7 +378,7 @@ impl<S: Storage> Shard<S> {
             (Ok(()), Some(done)) => done,
             (settled, _) => {
                 if !wrote && !changed {
-                    self.keep(key, loaded)?;
+                    self.keep(key, loaded);
                 }
                 return Err(settled
                     .err()
@@ -372,12 +386,12 @@ impl<S: Storage> Shard<S> {
             }
         };
         self.last_seq = seq;
-        self.settle(key, loaded, &done)?;
-        Ok(self.dispatch(done)?)
+        self.settle(key, loaded, &done);
+        Ok(self.dispatch(done))
     }
 
     /// Brings the shard's own memory in step with a turn that succeeded.
-    fn settle(&mut self, key: &ObjectKey, mut loaded: Option<Loaded>, done: &Done) -> Result<(), Fault> {
+    fn settle(&mut self, key: &ObjectKey, mut loaded: Option<Loaded>, done: &Done) {
         if let Some(loaded) = loaded.as_mut()
             && done.wrote
             && !loaded.exists
@@ -385,30 +399,31 @@ impl<S: Storage> Shard<S> {
             loaded.exists = true;
             self.next_number = self.next_number.max(loaded.number + 1);
         }
-        self.keep(key, loaded)
+        self.keep(key, loaded);
     }
 
-    fn dispatch(&mut self, mut done: Done) -> Result<Done, Fault> {
+    fn dispatch(&mut self, mut done: Done) -> Done {
         for queued in done.queued.drain(..) {
             self.dispatcher.add(queued);
         }
-        if done.effects.timers_changed {
-            self.earliest_timer = timers::earliest(self.storage.sql())?;
+        if let Some(earliest) = done.earliest_timer {
+            self.earliest_timer = earliest;
         }
-        Ok(done)
+        done
     }
 
     /// Keeps the memory of an object that exists. One that does not has no number of its own yet.
-    fn keep(&mut self, key: &ObjectKey, loaded: Option<Loaded>) -> Result<(), Fault> {
+    fn keep(&mut self, key: &ObjectKey, loaded: Option<Loaded>) {
         let Some(mut loaded) = loaded.filter(|loaded| loaded.exists) else {
-            return Ok(());
+            return;
         };
         let Some(object) = self.registry.get(key.kind()) else {
-            return Ok(());
+            return;
         };
-        let bytes = object.memory_bytes(loaded.memory.as_mut())?;
-        self.cache.put(key.clone(), loaded, bytes);
-        Ok(())
+        // Memory whose size nobody can tell is not kept; the turn before it stands.
+        if let Ok(bytes) = guarded(|| Ok(object.memory_bytes(loaded.memory.as_mut())?)) {
+            self.cache.put(key.clone(), loaded, bytes);
+        }
     }
 }
 
@@ -452,10 +467,12 @@ impl Context {
             return Err(Fault::corrupt("an object without rows told something").into());
         }
         let queued = outbox::write(sql, self.placement, loaded.number, seq, &effects.tells)?;
+        let earliest_timer = effects.timers_changed.then(|| timers::earliest(sql));
         Ok(Done {
             reply,
             effects,
             queued,
+            earliest_timer: earliest_timer.transpose()?,
             wrote: *wrote,
         })
     }

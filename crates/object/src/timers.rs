@@ -55,6 +55,25 @@ pub(crate) fn rung(sql: &dyn Sql, now: Timestamp, limit: u64) -> Result<Vec<Rung
         .collect()
 }
 
+/// Whether a timer is still set, to a time that has come.
+pub(crate) fn is_due(sql: &dyn Sql, rung: &Rung, now: Timestamp) -> Result<bool, SqlFault> {
+    let mut due = false;
+    let params = [
+        Param::Integer(rung.number),
+        Param::Text(&rung.name),
+        Param::number(now.0),
+    ];
+    sql.run(
+        "SELECT 1 FROM timers WHERE object = ?1 AND name = ?2 AND due <= ?3",
+        &params,
+        &mut |_| {
+            due = true;
+            Ok(())
+        },
+    )?;
+    Ok(due)
+}
+
 /// Makes a timer ring later, when its handling failed.
 pub(crate) fn postpone(sql: &dyn Sql, rung: &Rung, due: Timestamp) -> Result<(), SqlFault> {
     let params = [
