@@ -135,6 +135,12 @@ impl Sqlite {
         Ok(problems)
     }
 
+    /// How many rows were ever changed over this connection, undone changes included.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.connection.total_changes()
+    }
+
     /// Lets the database grow to so many pages of 4,096 bytes and no further, as if the disk were full then.
     ///
     /// # Errors
