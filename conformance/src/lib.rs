@@ -1,1 +1,17 @@
-//! One suite of host behaviour, run against every host.
+//! One suite of host behaviour, run against every host: what a turn, a value, a delivery, a timer and a watch promise.
+//!
+//! [`probe`] is an object made to be tested with: hosts that are under test register it beside, or instead of, the
+//! product's objects. [`cases`] are the promises, each a function that asks probes and asserts what comes of it, over
+//! [`HostUnderTest`], which a driver for each host implements in `tests/`.
+//!
+//! The probe may depend on what object crates may depend on; the cases may block and start threads. Nothing of the
+//! product depends on this crate, but the Workers host when it is built with its feature `conformance`.
+
+#[cfg(not(target_arch = "wasm32"))]
+pub mod cases;
+#[cfg(not(target_arch = "wasm32"))]
+mod host;
+pub mod probe;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub use host::{Answer, HostUnderTest, NoAnswer};

@@ -1,0 +1,44 @@
+//! What a driver lets the suite do to its host.
+
+use selvage_object::{ObjectKey, Refusal};
+
+/// Why a question has no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// The object says no.
+    Refused(Refusal),
+    /// The shard, or the host, has more waiting than it may; nothing was done.
+    Overloaded {
+        /// When to try again, in milliseconds.
+        retry_after_ms: u64,
+    },
+    /// The turn failed, or the host could not be reached: what was asked may or may not have been done.
+    Unavailable(String),
+}
+
+/// What a question brings.
+pub type Answer = Result<Vec<u8>, NoAnswer>;
+
+/// A host with probes, under test. Calls block, and come from several threads at once.
+pub trait HostUnderTest: Sync {
+    /// Gives a command to an object.
+    ///
+    /// # Errors
+    /// When it is not carried out.
+    fn ask(&self, to: &ObjectKey, command: Vec<u8>) -> Answer;
+
+    /// Waits until the object's version is above `seen`, or for so many milliseconds.
+    ///
+    /// # Errors
+    /// When the host cannot wait.
+    fn wait(&self, of: &ObjectKey, seen: u64, timeout_ms: u64) -> Result<(), NoAnswer>;
+
+    /// Ends the host in an instant, whatever it is doing, and starts it again over the same data.
+    fn crash(&self);
+
+    /// Takes the object, and what lives in memory with it, out of memory, as hosts do when they like; watches stay.
+    fn evict(&self, of: &ObjectKey);
+
+    /// How many unanswered questions one shard may have.
+    fn questions_max(&self) -> usize;
+}

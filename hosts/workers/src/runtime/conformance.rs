@@ -1,0 +1,92 @@
+//! How the conformance suite reaches probes: any object may be asked and waited for by whoever reaches the Worker. This
+//! is compiled with the feature `conformance` only.
+//!
+//! `POST /_conformance/ask/KEY`, `/wait/KEY/SEEN/TIMEOUT_MS`, `/evict/KEY`, `/abort/KEY`, with the key in url-safe base64.
+
+use std::rc::Rc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use selvage_gateway::{AskError, Host as _};
+use selvage_object::ObjectKey;
+use serde_json::json;
+use wasm_bindgen::prelude::*;
+use worker::{Env, Request, Response};
+
+use super::home::Home;
+use super::host::WorkersHost;
+use super::{call, respond};
+use crate::config::Deployment;
+use crate::wire::Reply;
+
+/// Before the paths of this module.
+pub(super) const PREFIX: &str = "/_conformance/";
+
+#[wasm_bindgen]
+extern "C" {
+    type State;
+
+    /// Ends the object at once.
+    #[wasm_bindgen(method, catch)]
+    fn abort(this: &State, why: &str) -> Result<(), JsValue>;
+}
+
+/// Answers the suite.
+pub(super) async fn in_worker(
+    env: Env,
+    mut request: Request,
+    deployment: &Deployment,
+) -> worker::Result<Response> {
+    let path = request.path();
+    let parts: Vec<&str> = path.trim_start_matches(PREFIX).split('/').collect();
+    let Some(key) = parts.get(1).and_then(|key| parse_key(key)) else {
+        return Response::error("no object", 400);
+    };
+    let number = |index: usize| {
+        parts
+            .get(index)
+            .and_then(|part| part.parse::<u64>().ok())
+            .unwrap_or(0)
+    };
+    let host = WorkersHost::new(env.clone(), deployment.placement());
+    match parts.first().copied() {
+        Some("ask") => {
+            let command = request.bytes().await?;
+            answer(host.ask(&key, command).await)
+        }
+        Some("wait") => answer(host.wait(&key, number(2), number(3)).await.map(|()| Vec::new())),
+        _ => {
+            let shard = deployment.placement().shard_of(&key);
+            respond(call::control(&env, &shard, &path).await)
+        }
+    }
+}
+
+fn parse_key(text: &str) -> Option<ObjectKey> {
+    String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?)
+        .ok()?
+        .parse()
+        .ok()
+}
+
+fn answer(result: Result<Vec<u8>, AskError>) -> worker::Result<Response> {
+    respond(match result {
+        Ok(reply) => Reply::Done(reply),
+        Err(AskError::Refused(refusal)) => Reply::Refused(refusal),
+        Err(AskError::Overloaded { retry_after_ms }) => {
+            return Ok(Response::from_json(&json!({ "retry_after_ms": retry_after_ms }))?.with_status(429));
+        }
+        Err(AskError::Unavailable(why)) => Reply::Unavailable(why),
+    })
+}
+
+/// Does to a shard what the runtime may do at any time.
+pub(super) fn in_shard(home: &Rc<Home>, path: &str) -> worker::Result<Response> {
+    if path.starts_with("/_conformance/evict/") {
+        home.forget();
+    } else {
+        let state: &JsValue = home.state.as_raw().as_ref();
+        state.unchecked_ref::<State>().abort("as ordered")?;
+    }
+    respond(Reply::Done(Vec::new()))
+}

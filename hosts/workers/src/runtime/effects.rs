@@ -1,0 +1,124 @@
+//! What follows an input: watchers woken, hints sent, deliveries brought in the background, the alarm set.
+
+use std::rc::Rc;
+
+use selvage_object::{Delivery, Failure, Outcome};
+
+use super::call;
+use super::home::Home;
+use super::log::{Level, log};
+use super::moment::{moment, now};
+use crate::counts;
+use crate::wire::Reply;
+
+impl Home {
+    /// Carries out an outcome, and whatever may leave now. Called before anything is awaited after the input, so that
+    /// the alarm is durable together with what it is for.
+    pub(super) fn carry_out(self: &Rc<Self>, outcome: &Outcome) {
+        for wake in &outcome.wakes {
+            self.wake(wake);
+        }
+        for (to, refusal) in &outcome.refused {
+            let fields = [
+                ("object", to.to_string()),
+                ("errcode", refusal.errcode.to_string()),
+            ];
+            let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
+            log(Level::Warn, "told in vain", &fields);
+        }
+        for hint in outcome.hints.iter().cloned() {
+            let home = Rc::clone(self);
+            self.background(async move {
+                home.bring(&hint).await;
+            });
+        }
+        self.settle();
+    }
+
+    /// Sends what may leave, and sets the alarm for what may not yet.
+    pub(super) fn settle(self: &Rc<Self>) {
+        if !self.is_open() {
+            return;
+        }
+        match self.with_shard(|shard| (shard.take_deliveries(now()), shard.next_due(now()))) {
+            Ok((Ok(deliveries), due)) => {
+                due.into_iter().for_each(|due| self.arm(due));
+                deliveries
+                    .into_iter()
+                    .for_each(|delivery| self.dispatch(delivery));
+            }
+            Ok((Err(fault), _)) => self.broken(&fault.into()),
+            Err(failure) => self.broken(&failure),
+        }
+    }
+
+    fn dispatch(self: &Rc<Self>, delivery: Delivery) {
+        let home = Rc::clone(self);
+        self.background(async move {
+            let reply = home.bring(&delivery).await;
+            home.brought(&delivery, &reply);
+        });
+    }
+
+    fn background(&self, work: impl Future<Output = ()> + 'static) {
+        counts::delivery_started();
+        self.state.wait_until(async move {
+            work.await;
+            counts::delivery_ended();
+        });
+    }
+
+    /// Brings a delivery to its shard, which may be this one.
+    async fn bring(self: &Rc<Self>, delivery: &Delivery) -> Reply {
+        if delivery.shard != self.id {
+            return call::deliver(&self.env, delivery).await;
+        }
+        self.deliver(delivery).await
+    }
+
+    /// Takes a delivery in.
+    pub(super) async fn deliver(self: &Rc<Self>, delivery: &Delivery) -> Reply {
+        if let Err(reply) = self.prepare().await {
+            return reply;
+        }
+        match self.with_shard(|shard| shard.deliver(moment(), delivery)) {
+            Ok(outcome) => {
+                self.carry_out(&outcome);
+                Reply::from(outcome.reply)
+            }
+            Err(failure) => Reply::from(failure),
+        }
+    }
+
+    /// Records what came of a delivery.
+    fn brought(self: &Rc<Self>, delivery: &Delivery, reply: &Reply) {
+        let receipt = delivery.receipt();
+        let recorded = self.with_shard(|shard| match reply {
+            Reply::Done(_) => shard.delivered(&receipt).map(|()| 0),
+            other => shard.not_delivered(&receipt, now(), matches!(other, Reply::Overloaded(_))),
+        });
+        match recorded {
+            Ok(Ok(0)) => {}
+            Ok(Ok(_)) => log(
+                Level::Error,
+                "set aside",
+                &[
+                    ("from", &delivery.from.to_string()),
+                    ("shard", delivery.shard.as_str()),
+                ],
+            ),
+            Ok(Err(fault)) => self.broken(&fault.into()),
+            Err(failure) => self.broken(&failure),
+        }
+        self.settle();
+    }
+
+    fn broken(&self, failure: &Failure) {
+        let error = failure.to_string();
+        log(
+            Level::Error,
+            "shard broken",
+            &[("shard", self.id.as_str()), ("error", &error)],
+        );
+    }
+}

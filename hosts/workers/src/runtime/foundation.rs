@@ -1,0 +1,116 @@
+//! What a shard must know before its objects can run: the deployment it belongs to and, for rooms, the server's signing
+//! identity. The identity's home is the server object; each shard keeps a copy in a row of its own, so that waking up
+//! needs no other shard. The row is a cache: deleted, it comes back.
+
+use std::cell::RefCell;
+
+use selvage_object::{Fault, Param, Registry, Sql, SqlFault};
+use selvage_protocol::server::{Identity, IdentityReply, ServerCommand};
+use selvage_protocol::server_key;
+use selvage_server::ServerObject;
+use selvage_user::UserObject;
+use serde::{Deserialize, Serialize};
+use worker::Env;
+
+use super::call;
+use crate::class::Class;
+use crate::config::Deployment;
+use crate::wire::Reply;
+
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS host_cache (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID";
+const PUT: &str = "INSERT INTO host_cache (name, value) VALUES ('foundation', ?1) ON CONFLICT DO UPDATE SET value = excluded.value";
+const GET: &str = "SELECT value FROM host_cache WHERE name = 'foundation'";
+/// Asks whether the database is a shard's, without making it one.
+const IS_SHARD: &str = "SELECT name FROM sqlite_master WHERE name = 'host_cache'";
+
+thread_local! {
+    /// The identity, once any shard of this isolate has asked for it.
+    static IDENTITY: RefCell<Option<IdentityReply>> = const { RefCell::new(None) };
+}
+
+/// What a shard must know.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Foundation {
+    deployment: Deployment,
+    identity: Option<IdentityReply>,
+}
+
+impl Foundation {
+    /// What this shard's own database remembers; `None` in one that holds nothing yet.
+    pub(crate) fn stored(sql: &dyn Sql) -> Result<Option<Self>, Fault> {
+        if text(sql, IS_SHARD)?.is_none() {
+            return Ok(None);
+        }
+        let Some(text) = text(sql, GET)? else {
+            return Ok(None);
+        };
+        let damaged = |error: serde_json::Error| Fault::corrupt(format!("host_cache: {error}"));
+        serde_json::from_str(&text).map(Some).map_err(damaged)
+    }
+
+    /// What a new shard of this class must know, asked for where it is known.
+    pub(crate) async fn ask(env: &Env, class: Class, deployment: &Deployment) -> Result<Self, Reply> {
+        let identity = match class {
+            Class::Room => Some(identity(env, deployment).await?),
+            _ => None,
+        };
+        Ok(Self {
+            deployment: deployment.clone(),
+            identity,
+        })
+    }
+
+    /// Remembers it.
+    pub(crate) fn store(&self, sql: &dyn Sql) -> Result<(), Fault> {
+        let text = serde_json::to_string(self).map_err(|error| Fault::corrupt(error.to_string()))?;
+        sql.run(TABLE, &[], &mut |_| Ok(()))?;
+        sql.run(PUT, &[Param::Text(&text)], &mut |_| Ok(()))?;
+        Ok(())
+    }
+
+    /// The deployment that the shard's data were written under.
+    pub(crate) const fn deployment(&self) -> &Deployment {
+        &self.deployment
+    }
+
+    /// The objects of a class.
+    pub(crate) fn registry(&self, class: Class) -> Result<Registry, Fault> {
+        let registry = Registry::new();
+        Ok(match class {
+            Class::Room => registry,
+            Class::User => registry.with(UserObject::new()),
+            Class::Server => registry.with(ServerObject::new()),
+            #[cfg(feature = "conformance")]
+            Class::Probe => registry.with(selvage_conformance::probe::Probe),
+        })
+    }
+}
+
+fn text(sql: &dyn Sql, select: &'static str) -> Result<Option<String>, SqlFault> {
+    let mut found = None;
+    sql.run(select, &[], &mut |mut row| {
+        found = Some(row.text(0)?);
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// The server's signing identity, from its object.
+pub(crate) async fn identity(env: &Env, deployment: &Deployment) -> Result<IdentityReply, Reply> {
+    if let Some(known) = IDENTITY.with_borrow(Clone::clone) {
+        return Ok(known);
+    }
+    let command = ServerCommand::Identity(Identity {
+        server_name: deployment.server_name.clone(),
+    });
+    let unavailable = |error: serde_json::Error| Reply::Unavailable(error.to_string());
+    let command = serde_json::to_vec(&command).map_err(unavailable)?;
+    match call::ask(env, deployment.placement(), &server_key(), &command).await {
+        Reply::Done(reply) => {
+            let identity: IdentityReply = serde_json::from_slice(&reply).map_err(unavailable)?;
+            IDENTITY.set(Some(identity.clone()));
+            Ok(identity)
+        }
+        other => Err(other),
+    }
+}

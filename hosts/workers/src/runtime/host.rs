@@ -1,0 +1,141 @@
+//! The gateway's host.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use futures_util::{StreamExt, pin_mut};
+use selvage_gateway::{AskError, Host};
+use selvage_object::{ObjectKey, Placement, ShardId, Timestamp};
+use worker::{Delay, Env, WebSocket};
+
+use super::{call, moment};
+use crate::slots::{Slot, Slots};
+use crate::wire::Reply;
+
+thread_local! {
+    /// What this isolate has asked shards and not been answered.
+    static QUESTIONS: RefCell<Slots<ShardId>> = RefCell::default();
+}
+
+/// The host as one request sees it.
+#[derive(Clone)]
+pub(crate) struct WorkersHost {
+    env: Env,
+    placement: Placement,
+    calls: Rc<Calls>,
+}
+
+/// How a request called shards.
+#[derive(Default)]
+pub(crate) struct Calls {
+    total: Cell<u32>,
+    waiting: Cell<u32>,
+    depth: Cell<u32>,
+}
+
+impl Calls {
+    fn begin(&self) {
+        self.total.set(self.total.get() + 1);
+        if self.waiting.replace(self.waiting.get() + 1) == 0 {
+            self.depth.set(self.depth.get() + 1);
+        }
+    }
+
+    fn end(&self) {
+        self.waiting.set(self.waiting.get().saturating_sub(1));
+    }
+}
+
+/// The counts of one request, in words: calls, and how many of them waited for another.
+impl std::fmt::Display for Calls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "calls={}; depth={}", self.total.get(), self.depth.get())
+    }
+}
+
+impl WorkersHost {
+    /// A host for one request.
+    pub(crate) fn new(env: Env, placement: Placement) -> Self {
+        Self {
+            env,
+            placement,
+            calls: Rc::default(),
+        }
+    }
+
+    /// What the request has called so far.
+    pub(crate) fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    fn question(shard: &ShardId) -> Result<Slot<ShardId>, AskError> {
+        let slot = QUESTIONS.with_borrow(|questions| questions.take(shard.clone()));
+        slot.ok_or_else(|| error(Reply::OVERLOADED))
+    }
+}
+
+impl Host for WorkersHost {
+    async fn ask(&self, to: &ObjectKey, command: Vec<u8>) -> Result<Vec<u8>, AskError> {
+        let _place = Self::question(&self.placement.shard_of(to))?;
+        self.calls.begin();
+        let reply = call::ask(&self.env, self.placement, to, &command).await;
+        self.calls.end();
+        match reply {
+            Reply::Done(reply) => Ok(reply),
+            other => Err(error(other)),
+        }
+    }
+
+    async fn wait(&self, of: &ObjectKey, seen: u64, timeout_ms: u64) -> Result<(), AskError> {
+        let shard = self.placement.shard_of(of);
+        let response = call::watch(&self.env, &shard, of, seen).await.map_err(error)?;
+        match response.websocket() {
+            Some(socket) => news(&socket, timeout_ms)
+                .await
+                .map_err(|error| AskError::Unavailable(error.to_string())),
+            None => Ok(()),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        moment::now()
+    }
+
+    fn random(&self) -> [u8; 32] {
+        moment::random()
+    }
+
+    async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        work()
+    }
+}
+
+/// Waits for a message, for the end of the socket, or for the time to be over; whichever it is, the caller looks again.
+async fn news(socket: &WebSocket, timeout_ms: u64) -> worker::Result<()> {
+    {
+        let mut events = socket.events()?;
+        socket.accept()?;
+        let over = Delay::from(Duration::from_millis(timeout_ms));
+        let next = events.next();
+        pin_mut!(over, next);
+        if let Either::Left((Some(Err(error)), _)) = select(next, over).await {
+            return Err(error);
+        }
+    }
+    // It may be closed already, by the shard.
+    let _ = socket.close(Some(1_000), Some("seen"));
+    Ok(())
+}
+
+fn error(reply: Reply) -> AskError {
+    match reply {
+        Reply::Refused(refusal) => AskError::Refused(refusal),
+        Reply::Overloaded(wait) => AskError::Overloaded {
+            retry_after_ms: wait.retry_after_ms,
+        },
+        Reply::Unavailable(why) => AskError::Unavailable(why),
+        Reply::Done(_) => AskError::Unavailable("no answer".to_owned()),
+    }
+}
