@@ -14,6 +14,7 @@
 )]
 
 pub mod api;
+pub mod disk;
 pub mod driver;
 pub mod host;
 mod port;
@@ -24,6 +25,7 @@ pub mod tools;
 pub mod wait;
 
 pub use api::{Api, Reply};
+pub use disk::SmallDisk;
 pub use driver::Driver;
 pub use host::Host;
 pub use server::{Options, Server};

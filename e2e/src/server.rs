@@ -28,6 +28,8 @@ pub struct Options {
     pub arguments: Vec<String>,
     /// More environment variables (native only).
     pub environment: Vec<(String, String)>,
+    /// Ignores SIGXFSZ, so that a write beyond a limit on the size of files fails instead of killing (native only).
+    pub survives_file_limit: bool,
 }
 
 impl Default for Options {
@@ -37,6 +39,7 @@ impl Default for Options {
             registration_shared_secret: None,
             arguments: Vec::new(),
             environment: Vec::new(),
+            survives_file_limit: false,
         }
     }
 }
@@ -68,6 +71,13 @@ impl Server {
         server
     }
 
+    /// Starts a server whose data are in this directory, and waits until it answers.
+    pub fn start_on(host: Host, options: Options, directory: TempDir) -> Server {
+        let mut server = Server::launch_in(host, options, directory);
+        server.wait_until_ready();
+        server
+    }
+
     /// Starts a server without waiting for it.
     pub fn launch(host: Host, options: Options) -> Server {
         let directory = tempfile::Builder::new()
@@ -77,8 +87,7 @@ impl Server {
         Server::launch_in(host, options, directory)
     }
 
-    /// Starts a server whose data are in this directory, without waiting for it.
-    pub fn launch_in(host: Host, options: Options, directory: TempDir) -> Server {
+    fn launch_in(host: Host, options: Options, directory: TempDir) -> Server {
         let port = port::free();
         let process = spawn(host, &options, port, directory.path());
         Server {
@@ -129,6 +138,20 @@ impl Server {
     pub fn restart(&mut self) {
         self.process = spawn(self.host, &self.options, self.port, self.directory.path());
         self.wait_until_ready();
+    }
+
+    /// Starts another server on the same data, on a port of its own, without waiting for it.
+    pub fn rival(&self) -> Process {
+        self.rival_with(self.options.clone())
+    }
+
+    /// Starts another server with other options on the same data, without waiting for it.
+    pub fn rival_with(&self, options: Options) -> Process {
+        let command = self.host.command(self.directory.path(), port::free(), &options);
+        Process::start(
+            &command,
+            &self.directory.path().join(format!("rival-{}.log", port::free())),
+        )
     }
 
     /// Everything that it has written to its standard output and error.

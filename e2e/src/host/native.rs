@@ -7,7 +7,7 @@ use crate::server::Options;
 use crate::tools;
 
 pub(super) fn command(directory: &Path, port: u16, options: &Options) -> Command {
-    let mut command = Command::new(tools::native());
+    let mut command = program(options);
     command
         .current_dir(directory)
         .args(["serve", "--server-name", "localhost", "--rate-limits", "off"])
@@ -22,5 +22,17 @@ pub(super) fn command(directory: &Path, port: u16, options: &Options) -> Command
     for (name, value) in &options.environment {
         command.env(name, value);
     }
+    command
+}
+
+fn program(options: &Options) -> Command {
+    if !options.survives_file_limit {
+        return Command::new(tools::native());
+    }
+    // An ignored signal stays ignored in the program that the shell becomes.
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
+        .arg(tools::native());
     command
 }

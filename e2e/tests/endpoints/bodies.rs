@@ -2,10 +2,10 @@
 //! spec: client-server-api §size-limits; appendices §canonical-json
 
 use selvage_e2e::api::{percent, room_path, unique};
-use selvage_e2e::{Reply, Server};
+use selvage_e2e::{Host, Reply, Server};
 use serde_json::json;
 
-use crate::scene::{Scene, bodies};
+use crate::scene::{Scene, bodies, refused_with};
 
 cases!(
     numbers_outside_canonical_json_are_refused,
@@ -69,11 +69,7 @@ fn numbers_outside_canonical_json_are_refused(server: &mut Server) {
             format!(r#"{{"deep": [{{"n": {number}}}]}}"#),
         ] {
             for reply in [send_text(&scene, &content), set_text(&scene, &content)] {
-                assert_eq!(reply.status, 400, "{content}: {reply}");
-                assert!(
-                    ["M_BAD_JSON", "M_NOT_JSON", "M_INVALID_PARAM"].contains(&reply.errcode()),
-                    "{content}: {reply}"
-                );
+                refused_with(scene.host, &reply, &[400]);
             }
         }
     }
@@ -191,11 +187,7 @@ fn broken_strings_are_refused(server: &mut Server) {
     ];
     for content in lone {
         for reply in [send_text(&scene, content), set_text(&scene, content)] {
-            assert_eq!(reply.status, 400, "{content}: {reply}");
-            assert!(
-                ["M_BAD_JSON", "M_NOT_JSON", "M_INVALID_PARAM"].contains(&reply.errcode()),
-                "{content}: {reply}"
-            );
+            refused_with(scene.host, &reply, &[400]);
         }
     }
     let raw: [&[u8]; 6] = [
@@ -285,8 +277,10 @@ fn numbers_in_queries_are_checked(server: &mut Server) {
         "dir=b&limit=99999999999999999999",
     ] {
         let reply = messages(bad);
-        assert_eq!(reply.status, 400, "{bad}: {reply}");
-        assert!(reply.errcode().starts_with("M_"), "{bad}: {reply}");
+        // Synapse assumes a direction.
+        if scene.host != Host::Synapse || bad != "limit=5" {
+            refused_with(scene.host, &reply, &[400]);
+        }
     }
     // A large limit is lowered, not obeyed.
     messages("dir=b&limit=2000000000").ok();
@@ -414,14 +408,14 @@ fn state_in_create_room_is_checked(server: &mut Server) {
     let before = rooms(&scene);
     for body in wrong {
         let reply = scene.alice.post("/_matrix/client/v3/createRoom", &body);
-        assert!([400, 403, 413].contains(&reply.status), "{reply}");
+        refused_with(scene.host, &reply, &[400, 403, 413]);
     }
     let version = scene.alice.post(
         "/_matrix/client/v3/createRoom",
         &json!({"room_version": "no such version"}),
     );
     scene.refused(&version, 400, "M_UNSUPPORTED_ROOM_VERSION");
-    if scene.host != selvage_e2e::Host::Synapse {
+    if scene.host != Host::Synapse {
         assert_eq!(rooms(&scene), before, "no half-made room is left");
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use selvage_e2e::Server;
 use selvage_e2e::api::{Account, percent};
+use selvage_e2e::{Host, Server};
 use serde_json::{Value, json};
 
 use crate::scene::{Scene, bodies, timeline};
@@ -138,6 +138,10 @@ fn state_set_at_once_ends_as_the_last_one_set_it(server: &mut Server) {
         .filter(|event| event["type"] == "m.room.topic")
         .collect();
     assert_eq!(topics.len(), 30);
+    if scene.host == Host::Synapse {
+        // It lets them fork, and resolves the state.
+        return;
+    }
     let current = scene.bob.get_state(&scene.room_id, "m.room.topic", "").ok();
     assert_eq!(current, topics.last().expect("thirty")["content"]);
 }
