@@ -92,7 +92,7 @@ fn tidy_command(repo: &Repo, mut args: Arguments) -> Result<()> {
     if shrink {
         tidy::shrink(repo)
     } else {
-        tidy::run(repo)
+        tidy::require(repo)
     }
 }
 

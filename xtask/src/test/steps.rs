@@ -86,8 +86,12 @@ fn format(session: &mut Session) -> Result<Tally> {
 }
 
 fn tidiness(session: &mut Session) -> Result<Tally> {
-    tidy::run(session.repo)?;
-    Ok(Tally::success())
+    let tidy::Outcome { passed, failed } = tidy::run(session.repo)?;
+    Ok(Tally {
+        passed,
+        failed,
+        skipped: 0,
+    })
 }
 
 fn clippy(session: &mut Session) -> Result<Tally> {
