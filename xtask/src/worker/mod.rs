@@ -57,7 +57,10 @@ pub(crate) fn build(repo: &Repo, bundle: &Bundle) -> Result<()> {
     setup::ensure(repo, &setup::WASM)?;
     setup::ensure(repo, &setup::WORKER_TOOLS)?;
     let wasm = compile(repo, bundle.features)?;
-    let glue = repo.target_dir().join("worker-glue");
+    let glue = repo
+        .target_dir()
+        .join("worker-glue")
+        .join(bundle.features.unwrap_or("plain"));
     files::fresh_dir(&glue)?;
     bindgen(repo, &wasm, &glue)?;
     write_entry(repo, &glue)?;
