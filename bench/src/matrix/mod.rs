@@ -14,7 +14,7 @@ use crate::{
 pub(crate) use self::{
     account::{Account, register},
     room::{create_room, join_room, message, send_path},
-    sync::sync,
+    sync::{Poll, sync},
 };
 
 /// Path that every server answers once it is up (spec: client-server-api §get_matrixclientversions).

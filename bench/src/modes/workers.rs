@@ -43,66 +43,86 @@ pub(crate) async fn workers(options: &Workers) -> Result<u64, Fault> {
     Ok(report.failed_requests())
 }
 
-async fn operations(teller: &mut Teller<'_>) -> Result<(), Fault> {
-    let options = teller.options;
-    let connection = &mut Connection::open(&options.url).await?;
-    let run = clock::run_number();
-    let writer = register(connection, &format!("bench-{run}-writer")).await?;
-    let reader = register(connection, &format!("bench-{run}-reader")).await?;
-    let room = create_room(connection, &writer, &[&reader], &options.room_version).await?;
-    join_room(connection, &reader, &room).await?;
-    let lane = Lane {
-        token: writer.token.clone(),
-        path: send_path(&room),
-    };
-    let changing = Reader {
-        account: reader.clone(),
-        changing: vec![lane.clone()],
-        rooms: 1,
-    };
-    let (ids, content) = (Cell::new(0), message("count"));
+/// Two users in one room.
+struct Scene {
+    connection: Connection,
+    writer: Account,
+    reader: Reader,
+    lane: Lane,
+    ids: Cell<u64>,
+}
 
-    teller
-        .count("send", async || send_one(connection, &lane, &ids, &content).await)
-        .await?;
-    let mut pair = Pair::open(&options.url, &changing, &ids).await?;
+impl Scene {
+    async fn set(options: &Workers) -> Result<Self, Fault> {
+        let mut connection = Connection::open(&options.url).await?;
+        let run = clock::run_number();
+        let writer = register(&mut connection, &format!("bench-{run}-writer")).await?;
+        let account = register(&mut connection, &format!("bench-{run}-reader")).await?;
+        let room = create_room(&mut connection, &writer, &[&account], &options.room_version).await?;
+        join_room(&mut connection, &account, &room).await?;
+        let lane = Lane {
+            token: writer.token.clone(),
+            path: send_path(&room),
+        };
+        let reader = Reader {
+            account,
+            changing: vec![lane.clone()],
+            rooms: 1,
+        };
+        Ok(Self {
+            connection,
+            writer,
+            reader,
+            lane,
+            ids: Cell::new(0),
+        })
+    }
+
+    async fn send(&mut self) -> Result<(), Fault> {
+        send_one(&mut self.connection, &self.lane, &self.ids, &message("count")).await
+    }
+
+    /// The reader's sync, which does not wait; its token for the next one.
+    async fn sync(&mut self, since: Option<&str>) -> Result<String, Fault> {
+        let token = &self.reader.account.token;
+        Ok(sync(&mut self.connection, token, since, Duration::ZERO, "")
+            .await?
+            .next_batch)
+    }
+
+    async fn create_room(&mut self, version: &str) -> Result<String, Fault> {
+        create_room(&mut self.connection, &self.writer, &[], version).await
+    }
+}
+
+async fn operations(teller: &mut Teller<'_>) -> Result<(), Fault> {
+    let version = &teller.options.room_version;
+    let mut scene = Scene::set(teller.options).await?;
+    teller.count("send", async || scene.send().await).await?;
+    let mut pair = Pair::open(&teller.options.url, &scene.reader, &scene.ids).await?;
     teller
         .count("send_and_wake", async || pair.exchange().await.map(drop))
         .await?;
-    let since = latest(connection, &reader).await?;
-    let idle = async || {
-        sync(connection, &reader.token, Some(&since), Duration::ZERO, "")
-            .await
-            .map(drop)
-    };
-    teller.count("idle_sync", idle).await?;
-    // Every repetition asks for the same single change, since a token stays good when it is used again.
-    send_one(connection, &lane, &ids, &content).await?;
-    let changed = async || {
-        sync(connection, &reader.token, Some(&since), Duration::ZERO, "")
-            .await
-            .map(drop)
-    };
-    teller.count("incremental_sync", changed).await?;
-    let initial = async || {
-        sync(connection, &reader.token, None, Duration::ZERO, "")
-            .await
-            .map(drop)
-    };
-    teller.count("initial_sync", initial).await?;
-    let create = async || {
-        create_room(connection, &writer, &[], &options.room_version)
-            .await
-            .map(drop)
-    };
-    teller.count("create_room", create).await
-}
-
-async fn latest(connection: &mut Connection, reader: &Account) -> Result<String, Fault> {
+    drop(pair);
+    // What the sends left to do is done before the token is taken.
     sleep(SETTLE).await;
-    Ok(sync(connection, &reader.token, None, Duration::ZERO, "")
-        .await?
-        .next_batch)
+    let since = scene.sync(None).await?;
+    teller
+        .count("idle_sync", async || scene.sync(Some(&since)).await.map(drop))
+        .await?;
+    // Every repetition asks for the same single change, since a token stays good when it is used again.
+    scene.send().await?;
+    teller
+        .count("incremental_sync", async || {
+            scene.sync(Some(&since)).await.map(drop)
+        })
+        .await?;
+    teller
+        .count("initial_sync", async || scene.sync(None).await.map(drop))
+        .await?;
+    teller
+        .count("create_room", async || scene.create_room(version).await.map(drop))
+        .await
 }
 
 impl Teller<'_> {

@@ -7,10 +7,10 @@ use crate::{
     args::Times,
     clock,
     fault::Fault,
-    figures::Unit,
+    figures::{Figures, Unit},
     http::Connection,
-    matrix::{message, sync},
-    meter::Meter,
+    matrix::{Poll, message, sync},
+    meter::{Meter, Usage},
     stats::{Samples, float, quotient},
     world::{Reader, Target, World},
 };
@@ -46,19 +46,37 @@ pub(super) async fn incremental_sync(
         send_one(&mut connection, lane, ids, &message(&marker)).await?;
         tokio::time::sleep(SETTLE).await;
         let start = clock::now();
-        let found = loop {
-            let poll = sync(&mut connection, token, Some(&since), LONG_POLL, &marker).await?;
-            since.clone_from(&poll.next_batch);
-            if poll.found {
-                break poll;
-            }
-        };
+        let found = find(&mut connection, token, &mut since, &marker).await?;
         samples.add(found.arrived - start);
         bytes += found.bytes;
     }
-    let usage = meter.stop()?;
-    let key = |name: &str| format!("incremental_sync.{}.{name}", reader.rooms);
-    let figures = &mut record.figures;
+    note(
+        &mut record.figures,
+        reader.rooms,
+        (samples, bytes),
+        &meter.stop()?,
+    );
+    Ok(())
+}
+
+/// Syncs until the message is there, which is once unless other news came before it.
+async fn find(
+    connection: &mut Connection,
+    token: &str,
+    since: &mut String,
+    marker: &str,
+) -> Result<Poll, Fault> {
+    loop {
+        let poll = sync(connection, token, Some(since), LONG_POLL, marker).await?;
+        since.clone_from(&poll.next_batch);
+        if poll.found {
+            return Ok(poll);
+        }
+    }
+}
+
+fn note(figures: &mut Figures, rooms: usize, (mut samples, bytes): (Samples, usize), usage: &Usage) {
+    let key = |name: &str| format!("incremental_sync.{rooms}.{name}");
     for percent in [50, 95, 99] {
         figures.record_some(
             key(&format!("p{percent}")),
@@ -70,7 +88,6 @@ pub(super) async fn incremental_sync(
     figures.record_some(key("bytes"), Unit::Bytes, quotient(float(bytes), count));
     let cpu = usage.server_micros.and_then(|micros| quotient(micros, count));
     figures.record_some(key("server_cpu_with_send"), Unit::CpuMicros, cpu);
-    Ok(())
 }
 
 /// How many times longer the sync takes with many rooms than with few, in this round.
