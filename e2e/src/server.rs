@@ -24,6 +24,8 @@ pub struct Options {
     pub registration: &'static str,
     /// The secret of the HMAC registration endpoint.
     pub registration_shared_secret: Option<String>,
+    /// Where clients are told to reach the server.
+    pub public_base_url: Option<String>,
     /// More command line arguments (native only).
     pub arguments: Vec<String>,
     /// More environment variables (native only).
@@ -37,6 +39,7 @@ impl Default for Options {
         Options {
             registration: "open",
             registration_shared_secret: None,
+            public_base_url: None,
             arguments: Vec::new(),
             environment: Vec::new(),
             survives_file_limit: false,

@@ -18,6 +18,9 @@ pub(super) fn command(directory: &Path, port: u16, options: &Options) -> Command
     if let Some(secret) = &options.registration_shared_secret {
         command.args(["--registration-shared-secret", secret]);
     }
+    if let Some(url) = &options.public_base_url {
+        command.args(["--public-base-url", url]);
+    }
     command.args(&options.arguments);
     for (name, value) in &options.environment {
         command.env(name, value);

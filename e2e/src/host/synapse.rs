@@ -62,11 +62,14 @@ fn settings(directory: &Path, port: u16, options: &Options) -> Value {
         "database": {"name": "sqlite3", "args": {"database": directory.join("homeserver.db")}},
         "media_store_path": directory.join("media"),
         "signing_key_path": directory.join("signing.key"),
+        "public_baseurl": options.public_base_url,
         "registration_shared_secret": options.registration_shared_secret,
         "enable_registration": options.registration == "open",
         "enable_registration_without_verification": true,
         "macaroon_secret_key": "macaroon", "form_secret": "form",
         "log_config": directory.join("log.yaml"), "report_stats": false, "trusted_key_servers": [], "presence": {"enabled": false},
+        // Or the same question gets the old answer for two minutes.
+        "caches": {"sync_response_cache_duration": "0s"},
         "rc_login": {}, "rc_joins": {}, "rc_invites": {},
     });
     for limiter in LIMITERS {

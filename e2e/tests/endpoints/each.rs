@@ -1,7 +1,7 @@
 //! What holds for every endpoint of the table.
 
 use selvage_e2e::api::Call;
-use selvage_e2e::{Api, Host, Reply, Server, raw};
+use selvage_e2e::{Api, Host, Options, Reply, Server, raw};
 use serde_json::json;
 
 use crate::scene::Scene;
@@ -295,13 +295,21 @@ fn allows_any_origin(reply: &Reply) {
 
 /// spec: client-server-api §well-known-uri
 fn well_known_names_the_server(server: &mut Server) {
-    let reply = server.api().get("/.well-known/matrix/client");
-    if server.host() == Host::Synapse {
-        // It has to be told its public address first.
-        return assert_eq!(reply.status, 404, "{reply}");
-    }
+    let unset = server.api().get("/.well-known/matrix/client");
+    assert_eq!(unset.status, 404, "{unset}");
+    let public_base_url = Some("https://matrix.example.org/".to_owned());
+    let told = Server::start_with(
+        server.host(),
+        Options {
+            public_base_url,
+            ..Options::default()
+        },
+    );
+    let reply = told.api().get("/.well-known/matrix/client");
     assert_eq!(reply.status, 200, "{reply}");
-    let base_url = reply.string("/m.homeserver/base_url");
-    assert!(base_url.starts_with("http"), "{reply}");
+    assert_eq!(
+        reply.string("/m.homeserver/base_url").trim_end_matches('/'),
+        "https://matrix.example.org"
+    );
     allows_any_origin(&reply);
 }

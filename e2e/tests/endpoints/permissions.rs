@@ -5,7 +5,7 @@ use selvage_e2e::api::{Account, room_path};
 use selvage_e2e::{Host, Reply, Server};
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, bodies, refused};
+use crate::scene::{Scene, bodies, refused, refused_with};
 
 cases!(
     state_needs_power,
@@ -100,7 +100,7 @@ fn creation_cannot_be_repeated(server: &mut Server) {
             json!({"room_version": "1", "creator": person.user_id}),
         ] {
             let reply = person.set_state(&scene.room_id, "m.room.create", "", &content);
-            assert!([400, 403].contains(&reply.status), "{reply}");
+            refused_with(scene.host, &reply, &[400, 403]);
         }
     }
     assert_eq!(scene.state_as_seen(&scene.alice), before, "nothing changed");
