@@ -23,6 +23,8 @@ pub enum Rule {
     CreateCreator,
     /// The additional creators are no list of user ids.
     CreateAdditionalCreators,
+    /// The room has another create event already.
+    CreateSecond,
     /// The room id is not that of an accepted create event.
     RoomIdUnknown,
     /// Two auth events are of the same type and state key.
@@ -183,6 +185,7 @@ impl Rule {
             Self::CreateRoomIdDomain | Self::CreateRoomId => Create(".2"),
             Self::CreateRoomVersion => Create(".3"),
             Self::CreateCreator | Self::CreateAdditionalCreators => Create(".4"),
+            Self::CreateSecond => Elsewhere("1, with another create event in the current state"),
             Self::RoomIdUnknown => Elsewhere("2"),
             Self::AuthDuplicate => AuthEvents(".1"),
             Self::AuthNotSelected => AuthEvents(".2"),

@@ -4,7 +4,8 @@ use std::convert::Infallible;
 
 use super::CheckedEvent;
 use crate::auth::{
-    AuthError, AuthEvents, ChainRefusal, EventLookup, Refusal, StateLookup, check_auth_events, check_state,
+    AuthError, AuthEvents, ChainRefusal, EventLookup, Refusal, Rule, StateLookup, check_auth_events,
+    check_state,
 };
 use crate::event::Event;
 use crate::id::EventId;
@@ -205,11 +206,29 @@ impl StateAuthorised {
         current: &S,
     ) -> Result<Result<AuthorisedEvent, SoftFailedEvent>, S::Error> {
         let Self { checked } = self;
-        Ok(match answer(check_state(checked.event(), current))? {
+        let refusal = match answer(check_state(checked.event(), current))? {
+            None => second_create(checked.event(), current)?,
+            refused => refused,
+        };
+        Ok(match refusal {
             None => Ok(AuthorisedEvent { checked }),
             Some(refusal) => Err(SoftFailedEvent { checked, refusal }),
         })
     }
+}
+
+/// A room has one create event. Rule 1 allows another by any user of the first one's server, which would put the
+/// room's beginning in conflict; it is no part of the current state, so it is not shown and not built upon.
+fn second_create<S: StateLookup>(event: &Event, current: &S) -> Result<Option<Refusal>, S::Error> {
+    if event.kind() != "m.room.create" {
+        return Ok(None);
+    }
+    let first = current.get("m.room.create", "")?;
+    let is_second = first.is_some_and(|first| first.event_id() != event.event_id());
+    Ok(is_second.then(|| Refusal {
+        rule: Rule::CreateSecond,
+        version: event.room_version(),
+    }))
 }
 
 /// Checks 4 to 6 in one go.
