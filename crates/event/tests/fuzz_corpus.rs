@@ -1,5 +1,13 @@
 //! Runs the fuzz targets' functions over the committed corpus, and over mutations of it.
 
+// Clippy knows only functions marked as tests for tests, not those they call.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
 // Public for the fuzz targets, which are a crate of their own.
 #[allow(unreachable_pub)]
 #[path = "../fuzz/src/lib.rs"]

@@ -177,9 +177,11 @@ impl Rule {
 
     fn place(self, version: RoomVersion) -> Place {
         use Place::{After, AuthEvents, Create, Elsewhere, Levels, Member};
-        let restricted = version >= RoomVersion::V8;
+        let v12 = version >= RoomVersion::V12;
+        if let Some((section, tail)) = self.member_place(version) {
+            return Member(section, tail);
+        }
         match self {
-            Self::Oversized => Elsewhere("Size limits"),
             Self::NoPrevEvents => Elsewhere("Event format"),
             Self::CreatePrevEvents => Create(".1"),
             Self::CreateRoomIdDomain | Self::CreateRoomId => Create(".2"),
@@ -190,42 +192,12 @@ impl Rule {
             Self::AuthDuplicate => AuthEvents(".1"),
             Self::AuthNotSelected => AuthEvents(".2"),
             Self::AuthRejected => AuthEvents(".3"),
-            Self::NoCreate => {
-                if version >= RoomVersion::V12 {
-                    Elsewhere("2")
-                } else {
-                    AuthEvents(".4")
-                }
-            }
-            Self::AuthOtherRoom => AuthEvents(if version >= RoomVersion::V12 { ".4" } else { ".5" }),
-            Self::NotFederated => Elsewhere(if version >= RoomVersion::V12 { "4" } else { "3" }),
+            Self::NoCreate if v12 => Elsewhere("2"),
+            Self::NoCreate => AuthEvents(".4"),
+            Self::AuthOtherRoom => AuthEvents(if v12 { ".4" } else { ".5" }),
+            Self::NotFederated => Elsewhere(if v12 { "4" } else { "3" }),
             Self::AliasesStateKey => Elsewhere("4.1"),
             Self::AliasesDomain => Elsewhere("4.2"),
-            Self::MemberStateKey | Self::MemberMembership => Member(Section::Top, ".1"),
-            Self::JoinOther => Member(Section::Join, ".2"),
-            Self::JoinBanned => Member(Section::Join, ".3"),
-            Self::JoinRule => Member(Section::Join, if restricted { ".7" } else { ".6" }),
-            Self::JoinAuthoriser => Member(Section::Join, ".5.2"),
-            Self::ThirdPartyBanned => Member(Section::Invite, ".1.1"),
-            Self::ThirdPartySigned => Member(Section::Invite, ".1.2"),
-            Self::ThirdPartyFields => Member(Section::Invite, ".1.3"),
-            Self::ThirdPartyUser => Member(Section::Invite, ".1.4"),
-            Self::ThirdPartyToken => Member(Section::Invite, ".1.5"),
-            Self::ThirdPartySender => Member(Section::Invite, ".1.6"),
-            Self::ThirdPartySignature => Member(Section::Invite, ".1.8"),
-            Self::InviteSender => Member(Section::Invite, ".2"),
-            Self::InviteTarget => Member(Section::Invite, ".3"),
-            Self::InvitePower => Member(Section::Invite, ".5"),
-            Self::LeaveNotIn => Member(Section::Leave, ".1"),
-            Self::KickSender => Member(Section::Leave, ".2"),
-            Self::UnbanPower => Member(Section::Leave, ".3"),
-            Self::KickPower => Member(Section::Leave, ".5"),
-            Self::BanSender => Member(Section::Ban, ".1"),
-            Self::BanPower => Member(Section::Ban, ".3"),
-            Self::KnockJoinRule => Member(Section::Knock, ".1"),
-            Self::KnockOther => Member(Section::Knock, ".2"),
-            Self::KnockMembership => Member(Section::Knock, ".4"),
-            Self::MembershipUnknown => Member(Section::Unknown, ""),
             Self::SenderNotJoined => After(6, ""),
             Self::TokenPower => After(7, ".1"),
             Self::RequiredPower => After(8, ""),
@@ -241,7 +213,43 @@ impl Rule {
             Self::LevelUserNew => Levels(7, 9, ".1"),
             Self::StateLevels => Elsewhere("power levels in the state"),
             Self::Redaction => Elsewhere("11.3"),
+            _ => Elsewhere("Size limits"),
         }
+    }
+
+    /// The place of a rule about memberships.
+    fn member_place(self, version: RoomVersion) -> Option<(Section, &'static str)> {
+        Some(match self {
+            Self::MemberStateKey | Self::MemberMembership => (Section::Top, ".1"),
+            Self::JoinOther => (Section::Join, ".2"),
+            Self::JoinBanned => (Section::Join, ".3"),
+            Self::JoinRule => (
+                Section::Join,
+                if version >= RoomVersion::V8 { ".7" } else { ".6" },
+            ),
+            Self::JoinAuthoriser => (Section::Join, ".5.2"),
+            Self::ThirdPartyBanned => (Section::Invite, ".1.1"),
+            Self::ThirdPartySigned => (Section::Invite, ".1.2"),
+            Self::ThirdPartyFields => (Section::Invite, ".1.3"),
+            Self::ThirdPartyUser => (Section::Invite, ".1.4"),
+            Self::ThirdPartyToken => (Section::Invite, ".1.5"),
+            Self::ThirdPartySender => (Section::Invite, ".1.6"),
+            Self::ThirdPartySignature => (Section::Invite, ".1.8"),
+            Self::InviteSender => (Section::Invite, ".2"),
+            Self::InviteTarget => (Section::Invite, ".3"),
+            Self::InvitePower => (Section::Invite, ".5"),
+            Self::LeaveNotIn => (Section::Leave, ".1"),
+            Self::KickSender => (Section::Leave, ".2"),
+            Self::UnbanPower => (Section::Leave, ".3"),
+            Self::KickPower => (Section::Leave, ".5"),
+            Self::BanSender => (Section::Ban, ".1"),
+            Self::BanPower => (Section::Ban, ".3"),
+            Self::KnockJoinRule => (Section::Knock, ".1"),
+            Self::KnockOther => (Section::Knock, ".2"),
+            Self::KnockMembership => (Section::Knock, ".4"),
+            Self::MembershipUnknown => (Section::Unknown, ""),
+            _ => return None,
+        })
     }
 }
 

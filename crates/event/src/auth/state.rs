@@ -146,6 +146,9 @@ impl<S: StateLookup> Check<'_, S> {
 }
 
 /// What may be changed from one set of levels to the next by a sender with `level`.
+///
+/// A level that is not stated counts as nothing when it is added or removed, as in Synapse, and not as its default,
+/// as in ruma: a user of level 25 may add `ban: 20` though the default was 50.
 fn check_changes(
     rules: &AuthRules,
     old: &Levels,

@@ -49,6 +49,9 @@ impl<'r, 'a, S: Source> Mainline<'r, 'a, S> {
     }
 
     fn position(&mut self, event: &Event) -> Result<Option<usize>, ResolveError<S::Error>> {
+        if self.positions.is_empty() && self.next.is_none() {
+            return Ok(None);
+        }
         let mut chain: BTreeMap<EventId, usize> = BTreeMap::new();
         let mut at = self.parent(event)?;
         let (met, before) = loop {

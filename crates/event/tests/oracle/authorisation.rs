@@ -127,7 +127,7 @@ fn make(room: &mut Room, state: &State, wish: Wish) -> Event {
             content: wish.content.clone(),
             ..wish
         },
-        &[prev.clone()],
+        std::slice::from_ref(&prev),
     );
     if !room.rng.one_in(5) {
         return event;
