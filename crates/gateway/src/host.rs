@@ -26,6 +26,9 @@ mod bounds {
 
 pub use bounds::{MaybeSend, MaybeSync};
 
+/// What hosts say in [`AskError::Unavailable`] when there is no room for more data, so that clients are told.
+pub const STORAGE_FULL: &str = "the server's storage is full";
+
 /// Why a question to an object has no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AskError {

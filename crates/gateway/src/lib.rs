@@ -2,7 +2,39 @@
 //!
 //! Stateless: it parses requests, authenticates, asks objects, and forms responses. It reaches objects, time, randomness
 //! and waiting through [`Host`] only, and may not depend on a host, on an object crate, or on anything that does I/O.
+//!
+//! ```text
+//! respond ── Router::find ──> one handler of client/ or admin/ ── Gateway::ask ──> objects
+//!         <── Body or ApiError ──
+//! ```
+//!
+//! A handler is an async function from a [`call::Call`] to an answer; it stands with its errors in the file of its group,
+//! and that file's `routes` registers it under the paths that ruma's endpoint metadata name.
 
+pub mod admin;
+mod auth;
+mod body;
+mod call;
+mod client;
+mod error;
+mod gateway;
 mod host;
+mod input;
+mod password;
+mod respond;
+mod router;
+mod secret;
+mod settings;
+mod ticket;
+mod token;
+mod uia;
 
-pub use host::{AskError, Host, MaybeSend, MaybeSync};
+pub use body::{Body, BodyError, Chunks};
+pub use error::ApiError;
+pub use gateway::{Gateway, GatewayError};
+pub use host::{AskError, Host, MaybeSend, MaybeSync, STORAGE_FULL};
+pub use respond::{MatchedEndpoint, respond, respond_to_overload, respond_to_too_large};
+pub use settings::{
+    PASSWORD_HASH_MEMORY_DEFAULT_KIB, PASSWORD_HASH_MEMORY_MAX_KIB, PASSWORD_HASH_MEMORY_MIN_KIB,
+    Registration, Settings, Support,
+};

@@ -1,0 +1,192 @@
+//! The gateway: a host to stand on, settings, and the routes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::Method;
+use selvage_event::{ServerName, SigningKey, UserId};
+use selvage_object::{ObjectKey, Timestamp};
+use selvage_protocol::server::IdentityReply;
+use selvage_protocol::{Ask, user_key};
+use serde::Serialize;
+
+use crate::router::{Found, Router};
+use crate::secret::MacKey;
+use crate::{
+    ApiError, AskError, Host, PASSWORD_HASH_MEMORY_MAX_KIB, PASSWORD_HASH_MEMORY_MIN_KIB, Settings, admin,
+    client,
+};
+
+/// Why a gateway cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GatewayError {
+    /// The server's identity makes no sense.
+    #[error("the server's identity is damaged: {0}")]
+    Identity(&'static str),
+    /// A setting is impossible.
+    #[error("{setting}: {problem}")]
+    Setting {
+        /// The field of [`Settings`].
+        setting: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Two endpoints have the same path.
+    #[error("the routes contradict each other: {0}")]
+    Routes(String),
+}
+
+/// The gateway. Cheap to clone.
+pub struct Gateway<H> {
+    inner: Arc<Inner<H>>,
+}
+
+struct Inner<H> {
+    host: H,
+    settings: Settings,
+    signing_key: SigningKey,
+    mac_key: MacKey,
+    router: Router<H>,
+    /// Tells the requests of this gateway from those of others and of before a restart.
+    epoch: u32,
+    requests: AtomicU64,
+}
+
+impl<H> Clone for Gateway<H> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+        }
+    }
+}
+
+impl<H: Host> Gateway<H> {
+    /// A gateway over a host, with the server's identity as the server object gave it.
+    ///
+    /// # Errors
+    /// [`GatewayError`].
+    pub fn new(host: H, settings: Settings, identity: &IdentityReply) -> Result<Self, GatewayError> {
+        check(&settings)?;
+        let seed = key_bytes(&identity.seed).ok_or(GatewayError::Identity("seed"))?;
+        let signing_key =
+            SigningKey::from_seed(&identity.key_id, &seed).map_err(|_| GatewayError::Identity("key id"))?;
+        let mac_key = key_bytes(&identity.mac_key).ok_or(GatewayError::Identity("mac key"))?;
+        let router = Router::new(|routes| {
+            client::routes(routes);
+            admin::routes(routes);
+        })
+        .map_err(|error| GatewayError::Routes(error.to_string()))?;
+        let [a, b, c, d, ..] = host.random();
+        let epoch = u32::from_be_bytes([a, b, c, d]);
+        let (mac_key, requests) = (MacKey::new(mac_key), AtomicU64::new(0));
+        let inner = Inner {
+            host,
+            settings,
+            signing_key,
+            mac_key,
+            router,
+            epoch,
+            requests,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// The host.
+    #[must_use]
+    pub fn host(&self) -> &H {
+        &self.inner.host
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// The most bytes that the body of a request may have. Hosts stop reading there and answer with
+    /// [`crate::respond_to_too_large`].
+    #[must_use]
+    pub fn body_limit(&self, method: &Method, path: &str) -> usize {
+        self.find(method, path).body_limit()
+    }
+
+    /// The id of this server's user of that localpart.
+    ///
+    /// # Errors
+    /// When the whole is no user id.
+    pub(crate) fn local_user(&self, localpart: &str) -> Result<UserId, ApiError> {
+        UserId::from_parts(localpart, self.server_name())
+            .map_err(|error| ApiError::invalid_param(format!("user name: {error}")))
+    }
+
+    pub(crate) fn server_name(&self) -> &ServerName {
+        &self.inner.settings.server_name
+    }
+
+    pub(crate) fn signing_key(&self) -> &SigningKey {
+        &self.inner.signing_key
+    }
+
+    pub(crate) fn mac_key(&self) -> &MacKey {
+        &self.inner.mac_key
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.inner.host.now()
+    }
+
+    pub(crate) fn find<'a>(&'a self, method: &Method, path: &'a str) -> Found<'a, H> {
+        self.inner.router.find(method, path)
+    }
+
+    /// An id for the next request.
+    pub(crate) fn next_request_id(&self) -> String {
+        let number = self.inner.requests.fetch_add(1, Ordering::Relaxed);
+        format!("{:08x}-{number:x}", self.inner.epoch)
+    }
+
+    /// Asks an object and reads its reply.
+    ///
+    /// # Errors
+    /// See [`AskError`].
+    pub(crate) async fn ask<C: Ask>(&self, to: ObjectKey, command: C) -> Result<C::Reply, AskError> {
+        let command = encode(&command.into_message())?;
+        let reply = self.inner.host.ask(&to, command).await?;
+        serde_json::from_slice(&reply)
+            .map_err(|error| AskError::Unavailable(format!("a reply that makes no sense: {error}")))
+    }
+
+    /// Asks the object of a local user.
+    ///
+    /// # Errors
+    /// See [`AskError`].
+    pub(crate) async fn ask_user<C: Ask>(&self, user_id: &str, command: C) -> Result<C::Reply, AskError> {
+        self.ask(user_key(user_id), command).await
+    }
+}
+
+fn encode(message: &impl Serialize) -> Result<Vec<u8>, AskError> {
+    serde_json::to_vec(message)
+        .map_err(|error| AskError::Unavailable(format!("a command without JSON form: {error}")))
+}
+
+fn key_bytes(text: &str) -> Option<[u8; 32]> {
+    URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
+}
+
+fn check(settings: &Settings) -> Result<(), GatewayError> {
+    let wrong = |setting, problem: String| Err(GatewayError::Setting { setting, problem });
+    let allowed = PASSWORD_HASH_MEMORY_MIN_KIB..=PASSWORD_HASH_MEMORY_MAX_KIB;
+    if !allowed.contains(&settings.password_hash_memory_kib) {
+        let problem = format!("not between {} and {} KiB", allowed.start(), allowed.end());
+        return wrong("password_hash_memory_kib", problem);
+    }
+    if settings.registration_shared_secret.as_deref() == Some("") {
+        return wrong("registration_shared_secret", "empty".to_owned());
+    }
+    Ok(())
+}
