@@ -8,10 +8,13 @@
 //! product depends on this crate, but the Workers host when it is built with its feature `conformance`.
 
 #[cfg(not(target_arch = "wasm32"))]
+#[allow(clippy::expect_used, clippy::panic, reason = "a broken promise ends its test")]
 pub mod cases;
-#[cfg(not(target_arch = "wasm32"))]
 mod host;
 pub mod probe;
-
 #[cfg(not(target_arch = "wasm32"))]
-pub use host::{Answer, HostUnderTest, NoAnswer};
+mod remote;
+
+pub use host::{Answer, Flood, HostUnderTest, NoAnswer};
+#[cfg(not(target_arch = "wasm32"))]
+pub use remote::Remote;

@@ -94,7 +94,7 @@ pub enum Command {
         /// How the turn ends.
         ending: Ending,
     },
-    /// Tells some probes the next number of this one, again and again: each timer rings the next.
+    /// What [`Command::Tell`] tells.
     Told {
         /// Who tells.
         from: String,
@@ -134,10 +134,10 @@ pub enum Command {
     },
     /// How often each timer has rung: pairs of name and number, by name.
     Rings,
-    /// Hashes so often, to be busy.
-    Spin {
-        /// How often.
-        rounds: u32,
+    /// Claims to take so much memory that others have to leave it.
+    Weigh {
+        /// How many bytes.
+        bytes: usize,
     },
 }
 

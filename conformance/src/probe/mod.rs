@@ -10,7 +10,6 @@ mod values;
 
 use selvage_object::{Failure, Fault, Kind, Migration, Object, Param, Refusal, Timestamp, Tracked, Turn};
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 pub use command::{Command, Datum, Digest, Ending, Instant, Log, Sum};
 pub use statements::{STATEMENTS, Statement, Verdict};
@@ -28,6 +27,7 @@ pub struct Probe;
 pub struct Memory {
     sum: i64,
     version: u64,
+    claimed_bytes: usize,
 }
 
 impl Object for Probe {
@@ -43,6 +43,7 @@ impl Object for Probe {
         Ok(Memory {
             sum: sums::get(turn, SUM)?,
             version: sums::get(turn, VERSION)?.unsigned_abs(),
+            claimed_bytes: 0,
         })
     }
 
@@ -77,7 +78,11 @@ impl Object for Probe {
             Command::SetTimer { timer, in_ms } => reply(&timers::set(turn, &timer, in_ms)?),
             Command::StopTimer { timer } => reply(&timers::stop(turn, &timer)?),
             Command::Rings => reply(&timers::rings(turn)?),
-            Command::Spin { rounds } => reply(&spin(rounds)),
+            Command::Weigh { bytes } => {
+                sums::set(turn, "weighs", 1)?;
+                memory.change().claimed_bytes = bytes;
+                reply(&())
+            }
         }
     }
 
@@ -87,6 +92,10 @@ impl Object for Probe {
 
     fn version(&self, memory: &Memory) -> u64 {
         memory.version
+    }
+
+    fn memory_bytes(&self, memory: &Memory) -> usize {
+        memory.claimed_bytes
     }
 }
 
@@ -132,14 +141,6 @@ fn raise(memory: &mut Tracked<Memory>, turn: &mut Turn<'_>) -> Result<u64, Failu
     sums::set(turn, VERSION, i64::try_from(version).unwrap_or(i64::MAX))?;
     turn.wake(version);
     Ok(version)
-}
-
-fn spin(rounds: u32) -> u8 {
-    let mut hash = [0; 32];
-    for _ in 0..rounds {
-        hash = Sha256::digest(hash).into();
-    }
-    hash.iter().fold(0, |all, byte| all ^ byte)
 }
 
 /// Ends a turn in this way.

@@ -9,7 +9,6 @@ use selvage_object::Timestamp;
 use wasm_bindgen_futures::JsFuture;
 
 use super::home::Home;
-use super::log::{Level, log};
 use super::moment::{moment, now};
 use crate::counts;
 use crate::wire::Reply;
@@ -56,11 +55,7 @@ impl Home {
                     let _ = JsFuture::from(set).await;
                 });
             }
-            Err(error) => log(
-                Level::Error,
-                "alarm not set",
-                &[("shard", self.id.as_str()), ("error", &error.to_string())],
-            ),
+            Err(error) => tracing::error!(shard = %self.id, %error, "the alarm is not set"),
         }
     }
 
@@ -68,12 +63,7 @@ impl Home {
     pub(crate) async fn ring(self: &Rc<Self>) {
         counts::alarm(self.class);
         if let Err(reply) = self.prepare().await {
-            let status = reply.status().to_string();
-            log(
-                Level::Error,
-                "alarm without shard",
-                &[("shard", self.id.as_str()), ("status", &status)],
-            );
+            tracing::error!(shard = %self.id, status = reply.status(), "an alarm without shard");
             return self.arm(now().plus_ms(RETRY_MS));
         }
         self.alarm.set(Armed::Not);
@@ -104,11 +94,7 @@ impl Home {
     }
 
     fn ring_failed(&self, error: &str) -> bool {
-        log(
-            Level::Error,
-            "timers failed",
-            &[("shard", self.id.as_str()), ("error", error)],
-        );
+        tracing::error!(shard = %self.id, error, "timers failed");
         false
     }
 }

@@ -1,12 +1,14 @@
 //! How the conformance suite reaches probes: any object may be asked and waited for by whoever reaches the Worker. This
 //! is compiled with the feature `conformance` only.
 //!
-//! `POST /_conformance/ask/KEY`, `/wait/KEY/SEEN/TIMEOUT_MS`, `/evict/KEY`, `/abort/KEY`, with the key in url-safe base64.
+//! `POST /_conformance/ask/KEY`, `/wait/KEY/SEEN/TIMEOUT_MS`, `/flood/KEY/COUNT`, `/evict/KEY`, `/abort/KEY`, with the key in url-safe base64.
 
 use std::rc::Rc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::future::join_all;
+use selvage_conformance::Flood;
 use selvage_gateway::{AskError, Host as _};
 use selvage_object::ObjectKey;
 use serde_json::json;
@@ -15,7 +17,7 @@ use worker::{Env, Request, Response};
 
 use super::home::Home;
 use super::host::WorkersHost;
-use super::{call, respond};
+use super::{call, respond, variable};
 use crate::config::Deployment;
 use crate::wire::Reply;
 
@@ -32,11 +34,10 @@ extern "C" {
 }
 
 /// Answers the suite.
-pub(super) async fn in_worker(
-    env: Env,
-    mut request: Request,
-    deployment: &Deployment,
-) -> worker::Result<Response> {
+pub(super) async fn in_worker(env: Env, mut request: Request) -> worker::Result<Response> {
+    let Ok(deployment) = Deployment::read(|name| variable(&env, name)) else {
+        return Response::error("no deployment", 503);
+    };
     let path = request.path();
     let parts: Vec<&str> = path.trim_start_matches(PREFIX).split('/').collect();
     let Some(key) = parts.get(1).and_then(|key| parse_key(key)) else {
@@ -53,6 +54,11 @@ pub(super) async fn in_worker(
         Some("ask") => {
             let command = request.bytes().await?;
             answer(host.ask(&key, command).await)
+        }
+        Some("flood") => {
+            let command = request.bytes().await?;
+            let asks = (0..number(2)).map(|_| host.ask(&key, command.clone()));
+            Response::from_json(&flood(&join_all(asks).await))
         }
         Some("wait") => answer(host.wait(&key, number(2), number(3)).await.map(|()| Vec::new())),
         _ => {
@@ -78,6 +84,20 @@ fn answer(result: Result<Vec<u8>, AskError>) -> worker::Result<Response> {
         }
         Err(AskError::Unavailable(why)) => Reply::Unavailable(why),
     })
+}
+
+fn flood(answers: &[Result<Vec<u8>, AskError>]) -> Flood {
+    let count = |of: fn(&Result<Vec<u8>, AskError>) -> bool| {
+        answers.iter().filter(|answer| of(answer)).count() as u64
+    };
+    let answered = count(Result::is_ok);
+    let overloaded =
+        count(|answer| matches!(answer, Err(AskError::Overloaded { retry_after_ms }) if *retry_after_ms > 0));
+    Flood {
+        answered,
+        overloaded,
+        failed: answers.len() as u64 - answered - overloaded,
+    }
 }
 
 /// Does to a shard what the runtime may do at any time.

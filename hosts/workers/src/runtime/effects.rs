@@ -6,7 +6,6 @@ use selvage_object::{Delivery, Failure, Outcome};
 
 use super::call;
 use super::home::Home;
-use super::log::{Level, log};
 use super::moment::{moment, now};
 use crate::counts;
 use crate::wire::Reply;
@@ -19,12 +18,7 @@ impl Home {
             self.wake(wake);
         }
         for (to, refusal) in &outcome.refused {
-            let fields = [
-                ("object", to.to_string()),
-                ("errcode", refusal.errcode.to_string()),
-            ];
-            let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
-            log(Level::Warn, "told in vain", &fields);
+            tracing::warn!(%to, errcode = %refusal.errcode, "an object refused what it was told");
         }
         for hint in outcome.hints.iter().cloned() {
             let home = Rc::clone(self);
@@ -99,14 +93,9 @@ impl Home {
         });
         match recorded {
             Ok(Ok(0)) => {}
-            Ok(Ok(_)) => log(
-                Level::Error,
-                "set aside",
-                &[
-                    ("from", &delivery.from.to_string()),
-                    ("shard", delivery.shard.as_str()),
-                ],
-            ),
+            Ok(Ok(tells)) => {
+                tracing::error!(from = %delivery.from, to = %delivery.shard, tells, "tells were set aside");
+            }
             Ok(Err(fault)) => self.broken(&fault.into()),
             Err(failure) => self.broken(&failure),
         }
@@ -114,11 +103,6 @@ impl Home {
     }
 
     fn broken(&self, failure: &Failure) {
-        let error = failure.to_string();
-        log(
-            Level::Error,
-            "shard broken",
-            &[("shard", self.id.as_str()), ("error", &error)],
-        );
+        tracing::error!(shard = %self.id, %failure, "the shard is broken");
     }
 }

@@ -4,9 +4,13 @@
 
 use std::cell::RefCell;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use selvage_event::{ServerName, SigningKey};
 use selvage_object::{Fault, Param, Registry, Sql, SqlFault};
 use selvage_protocol::server::{Identity, IdentityReply, ServerCommand};
 use selvage_protocol::server_key;
+use selvage_room::{self as room, RoomObject};
 use selvage_server::ServerObject;
 use selvage_user::UserObject;
 use serde::{Deserialize, Serialize};
@@ -73,17 +77,30 @@ impl Foundation {
         &self.deployment
     }
 
+    fn room_identity(&self) -> Result<room::Identity, Fault> {
+        let damaged = |what: &str| Fault::corrupt(format!("the server's identity: {what}"));
+        let name = ServerName::parse(&self.deployment.server_name).map_err(|_| damaged("name"))?;
+        let identity = self.identity.as_ref().ok_or_else(|| damaged("missing"))?;
+        let seed = seed(identity).ok_or_else(|| damaged("seed"))?;
+        let key = SigningKey::from_seed(&identity.key_id, &seed).map_err(|_| damaged("key id"))?;
+        Ok(room::Identity::new(name, key))
+    }
+
     /// The objects of a class.
     pub(crate) fn registry(&self, class: Class) -> Result<Registry, Fault> {
         let registry = Registry::new();
         Ok(match class {
-            Class::Room => registry,
+            Class::Room => registry.with(RoomObject::new(self.room_identity()?)),
             Class::User => registry.with(UserObject::new()),
             Class::Server => registry.with(ServerObject::new()),
             #[cfg(feature = "conformance")]
             Class::Probe => registry.with(selvage_conformance::probe::Probe),
         })
     }
+}
+
+fn seed(identity: &IdentityReply) -> Option<[u8; 32]> {
+    URL_SAFE_NO_PAD.decode(&identity.seed).ok()?.try_into().ok()
 }
 
 fn text(sql: &dyn Sql, select: &'static str) -> Result<Option<String>, SqlFault> {

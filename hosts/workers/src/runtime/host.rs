@@ -1,7 +1,6 @@
 //! The gateway's host.
 
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::cell::RefCell;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
@@ -10,7 +9,7 @@ use selvage_gateway::{AskError, Host};
 use selvage_object::{ObjectKey, Placement, ShardId, Timestamp};
 use worker::{Delay, Env, WebSocket};
 
-use super::{call, moment};
+use super::{call, calls, moment};
 use crate::slots::{Slot, Slots};
 use crate::wire::Reply;
 
@@ -19,55 +18,17 @@ thread_local! {
     static QUESTIONS: RefCell<Slots<ShardId>> = RefCell::default();
 }
 
-/// The host as one request sees it.
+/// The host.
 #[derive(Clone)]
 pub(crate) struct WorkersHost {
     env: Env,
     placement: Placement,
-    calls: Rc<Calls>,
-}
-
-/// How a request called shards.
-#[derive(Default)]
-pub(crate) struct Calls {
-    total: Cell<u32>,
-    waiting: Cell<u32>,
-    depth: Cell<u32>,
-}
-
-impl Calls {
-    fn begin(&self) {
-        self.total.set(self.total.get() + 1);
-        if self.waiting.replace(self.waiting.get() + 1) == 0 {
-            self.depth.set(self.depth.get() + 1);
-        }
-    }
-
-    fn end(&self) {
-        self.waiting.set(self.waiting.get().saturating_sub(1));
-    }
-}
-
-/// The counts of one request, in words: calls, and how many of them waited for another.
-impl std::fmt::Display for Calls {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "calls={}; depth={}", self.total.get(), self.depth.get())
-    }
 }
 
 impl WorkersHost {
-    /// A host for one request.
+    /// The host of this deployment.
     pub(crate) fn new(env: Env, placement: Placement) -> Self {
-        Self {
-            env,
-            placement,
-            calls: Rc::default(),
-        }
-    }
-
-    /// What the request has called so far.
-    pub(crate) fn calls(&self) -> &Calls {
-        &self.calls
+        Self { env, placement }
     }
 
     fn question(shard: &ShardId) -> Result<Slot<ShardId>, AskError> {
@@ -79,10 +40,8 @@ impl WorkersHost {
 impl Host for WorkersHost {
     async fn ask(&self, to: &ObjectKey, command: Vec<u8>) -> Result<Vec<u8>, AskError> {
         let _place = Self::question(&self.placement.shard_of(to))?;
-        self.calls.begin();
-        let reply = call::ask(&self.env, self.placement, to, &command).await;
-        self.calls.end();
-        match reply {
+        let _call = calls::begin();
+        match call::ask(&self.env, self.placement, to, &command).await {
             Reply::Done(reply) => Ok(reply),
             other => Err(error(other)),
         }
@@ -90,7 +49,11 @@ impl Host for WorkersHost {
 
     async fn wait(&self, of: &ObjectKey, seen: u64, timeout_ms: u64) -> Result<(), AskError> {
         let shard = self.placement.shard_of(of);
-        let response = call::watch(&self.env, &shard, of, seen).await.map_err(error)?;
+        let opened = {
+            let _call = calls::begin();
+            call::watch(&self.env, &shard, of, seen).await
+        };
+        let response = opened.map_err(error)?;
         match response.websocket() {
             Some(socket) => news(&socket, timeout_ms)
                 .await

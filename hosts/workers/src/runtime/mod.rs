@@ -2,6 +2,7 @@
 
 mod alarm;
 mod call;
+mod calls;
 #[cfg(feature = "conformance")]
 mod conformance;
 mod durable;
@@ -10,6 +11,7 @@ mod entry;
 mod foundation;
 mod home;
 mod host;
+mod http;
 mod js;
 mod log;
 mod moment;

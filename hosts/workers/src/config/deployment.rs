@@ -1,32 +1,14 @@
-//! Settings that the host itself needs, from the Worker's variables and secrets.
+//! What a deployment is for its whole life.
 
 use selvage_object::Placement;
 use serde::{Deserialize, Serialize};
+
+use super::ConfigError;
 
 /// How many shards users have when no variable says otherwise.
 const SHARDS_DEFAULT: u16 = 64;
 /// The most shards a kind may have.
 const SHARDS_MAX: u16 = 4_096;
-
-/// A variable that is missing or wrong.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{name}: {why}")]
-pub(crate) struct ConfigError {
-    /// The variable's name.
-    pub(crate) name: &'static str,
-    /// What is wrong with it.
-    pub(crate) why: String,
-}
-
-impl ConfigError {
-    /// This variable is wrong for this reason.
-    pub(crate) fn new(name: &'static str, why: impl Into<String>) -> Self {
-        Self {
-            name,
-            why: why.into(),
-        }
-    }
-}
 
 /// What a deployment is for its whole life: data that were written under one of these make no sense under another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

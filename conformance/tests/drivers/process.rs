@@ -1,0 +1,85 @@
+//! A host in a process of its own, over data that outlive it.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command};
+use std::sync::Mutex;
+use std::thread::sleep;
+use std::time::Duration;
+
+use selvage_conformance::Remote;
+use tempfile::TempDir;
+
+/// How a host is started: given where to listen and where its data are.
+pub type Launch = Box<dyn Fn(SocketAddr, &Path) -> Command + Send + Sync>;
+
+/// A host that runs until it is dropped.
+pub struct Process {
+    launch: Launch,
+    data: TempDir,
+    address: SocketAddr,
+    child: Mutex<Child>,
+}
+
+impl Process {
+    /// Starts a host over an empty directory.
+    pub fn start(launch: Launch) -> Self {
+        let data = TempDir::new().expect("a temporary directory");
+        let address = free_address();
+        let child = Mutex::new(spawn(&launch, address, data.path()));
+        Self {
+            launch,
+            data,
+            address,
+            child,
+        }
+    }
+
+    /// Where it listens.
+    pub fn remote(&self) -> Remote {
+        Remote(self.address)
+    }
+
+    /// Kills it and starts it again.
+    pub fn crash(&self) {
+        let mut child = self.child.lock().expect("nobody panicked while crashing");
+        kill(&mut child);
+        *child = spawn(&self.launch, self.address, self.data.path());
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Ok(child) = self.child.get_mut() {
+            kill(child);
+        }
+    }
+}
+
+fn kill(child: &mut Child) {
+    child.kill().expect("it can be killed");
+    child.wait().expect("it ends");
+}
+
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address")
+}
+
+/// Starts the host and waits until it listens.
+fn spawn(launch: &Launch, address: SocketAddr, data: &Path) -> Child {
+    let mut command = launch(address, data);
+    let mut child = command
+        .spawn()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    for _ in 0..1_000 {
+        if TcpStream::connect(address).is_ok() {
+            return child;
+        }
+        let ended = child.try_wait().expect("its state");
+        assert!(ended.is_none(), "{command:?} ended: {ended:?}");
+        sleep(Duration::from_millis(20));
+    }
+    kill(&mut child);
+    panic!("{command:?} does not listen");
+}

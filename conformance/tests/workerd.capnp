@@ -1,0 +1,27 @@
+# The Worker with probes, for the conformance suite. Written into the bundle's directory, beside the modules.
+
+using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [
+    (name = "main", worker = .main),
+    (name = "disk", disk = (path = "state", writable = true)),
+  ],
+  sockets = [(name = "http", address = "127.0.0.1:8787", http = (), service = "main")],
+);
+
+const main :Workerd.Worker = (
+  modules = [
+    (name = "index.js", esModule = embed "index.js"),
+    (name = "./index_bg.wasm", wasm = embed "index_bg.wasm"),
+  ],
+  compatibilityDate = "2026-10-01",
+  bindings = [
+    (name = "PROBE", durableObjectNamespace = "ProbeShard"),
+    (name = "SELVAGE_SERVER_NAME", text = "conformance.test"),
+    (name = "SELVAGE_SHARDS", text = "4"),
+    (name = "SELVAGE_COUNTS", text = "on"),
+  ],
+  durableObjectNamespaces = [(className = "ProbeShard", uniqueKey = "probe", enableSql = true)],
+  durableObjectStorage = (localDisk = "disk"),
+);
