@@ -1,1 +1,22 @@
-//! Whole servers in one process, on virtual time and seeded randomness.
+//! Whole servers in one process, on one thread, virtual time and seeded randomness.
+//!
+//! [`Server`] houses the product's own objects over databases in memory; its owner decides when shards commit and crash,
+//! and in which order deliveries arrive. Tests of the objects use it with [`asks`] and [`sync`]. The simulator proper plays
+//! the clients of a server step by step ([`play`]), beside a reference model that says what each user must see.
+//!
+//! A seed determines a run: the same one leaves the same trace.
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "test support: what cannot be done fails the test"
+)]
+
+pub mod asks;
+pub mod play;
+mod prng;
+pub mod server;
+pub mod sync;
+
+pub use prng::Prng;
+pub use server::{Fate, Layout, Server};
