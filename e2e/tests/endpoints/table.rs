@@ -28,6 +28,8 @@ pub(crate) struct Endpoint {
     pub(crate) answers: &'static [&'static str],
     /// Bodies that are JSON and of the wrong shape.
     pub(crate) wrong: Vec<Value>,
+    /// Bodies of the right shape that lack something or name something impossible.
+    pub(crate) lacking: Vec<Value>,
 }
 
 fn get(path: impl Into<String>) -> Endpoint {
@@ -39,6 +41,7 @@ fn get(path: impl Into<String>) -> Endpoint {
         stranger: Stranger::Welcome,
         answers: &[],
         wrong: Vec::new(),
+        lacking: Vec::new(),
     }
 }
 
@@ -78,6 +81,11 @@ impl Endpoint {
 
     fn wrong(mut self, bodies: &[Value]) -> Endpoint {
         self.wrong.extend_from_slice(bodies);
+        self
+    }
+
+    fn lacking(mut self, bodies: &[Value]) -> Endpoint {
+        self.lacking.extend_from_slice(bodies);
         self
     }
 
@@ -184,7 +192,8 @@ fn rooms(scene: &Scene) -> Vec<Endpoint> {
             .wrong(&wrong_rooms),
         post(in_room("invite"), json!({"user_id": "@carol:localhost"}))
             .members_only()
-            .wrong(&[json!({}), json!({"user_id": 5}), json!({"user_id": "carol"})]),
+            .wrong(&[json!({"user_id": 5})])
+            .lacking(&[json!({}), json!({"user_id": "carol"})]),
         post(in_room("join"), json!({}))
             .members_only()
             .answers(&["/room_id"]),
@@ -243,7 +252,8 @@ fn ephemeral(scene: &Scene) -> Vec<Endpoint> {
         },
         put(typing, json!({"typing": true, "timeout": 1000}))
             .members_only()
-            .wrong(&[json!({}), json!({"typing": "yes"})]),
+            .wrong(&[json!({"typing": "yes"})])
+            .lacking(&[json!({})]),
         post(in_room("leave"), json!({})).members_only(),
     ]
 }
