@@ -23,6 +23,7 @@ mod redact;
 mod schema;
 mod send;
 mod slice;
+mod slice_state;
 mod summary;
 mod timeline;
 pub mod trie;
