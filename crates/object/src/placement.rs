@@ -89,7 +89,7 @@ mod tests {
         ];
         assert_eq!(
             placed.map(|shard| shard.to_string()),
-            ["1", "7", "user/17", "room/!room:example.org"]
+            ["7", "6", "user/55", "room/!room:example.org"]
         );
     }
 
