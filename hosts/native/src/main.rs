@@ -1,3 +1,7 @@
-//! The native host: one binary with embedded SQLite.
+//! `selvage`, the native host.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    selvage::cli::run()
+}

@@ -1,0 +1,71 @@
+//! What a batch holds back until its writes are durable.
+
+use std::sync::Arc;
+
+use selvage_gateway::AskError;
+use selvage_object::{Delivery, Wake};
+
+use super::answer::{Answer, Fate};
+use super::input::{Input, Reply};
+use super::watches::Watches;
+use crate::queue::Queue;
+
+/// Effects of turns, in the order of the turns.
+#[derive(Default)]
+pub(crate) struct Held {
+    replies: Vec<(Reply<Vec<u8>>, Result<Vec<u8>, AskError>)>,
+    woken: Vec<Reply<()>>,
+    wakes: Vec<Wake>,
+    hints: Vec<Delivery>,
+    answers: Vec<(Answer, Fate)>,
+}
+
+impl Held {
+    pub(crate) fn reply(&mut self, to: Reply<Vec<u8>>, reply: Result<Vec<u8>, AskError>) {
+        self.replies.push((to, reply));
+    }
+
+    pub(crate) fn woken(&mut self, waker: Reply<()>) {
+        self.woken.push(waker);
+    }
+
+    pub(crate) fn answer(&mut self, answer: Answer, fate: Fate) {
+        self.answers.push((answer, fate));
+    }
+
+    pub(crate) fn effects(&mut self, wakes: Vec<Wake>, hints: Vec<Delivery>) {
+        self.wakes.extend(wakes);
+        self.hints.extend(hints);
+    }
+
+    /// Lets everything go: the commit is durable. Whoever has left by now misses nothing.
+    pub(crate) fn release(self, watches: &mut Watches, queue_of: impl Fn(&Delivery) -> Option<Arc<Queue<Input>>>) {
+        for (to, reply) in self.replies {
+            drop(to.send(reply));
+        }
+        for waker in self.woken {
+            drop(waker.send(Ok(())));
+        }
+        for wake in &self.wakes {
+            watches.wake(wake);
+        }
+        for (answer, fate) in self.answers {
+            answer.give(fate);
+        }
+        for hint in self.hints {
+            if let Some(queue) = queue_of(&hint) {
+                drop(queue.push(Input::Hint(hint)));
+            }
+        }
+    }
+
+    /// Nothing of the batch was written: every reply is this error. Deliveries are answered as they drop.
+    pub(crate) fn fail(self, why: &AskError) {
+        for (to, _) in self.replies {
+            drop(to.send(Err(why.clone())));
+        }
+        for waker in self.woken {
+            drop(waker.send(Err(why.clone())));
+        }
+    }
+}
