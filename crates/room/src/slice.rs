@@ -1,6 +1,7 @@
 //! A room's part of sync: a piece of timeline, and the state that goes with it (spec: client-server-api §syncing).
 
 use selvage_object::Failure;
+use selvage_protocol::Json;
 use selvage_protocol::room::{Slice, SliceReply, Summary};
 use selvage_protocol::user::WindowStart;
 
@@ -37,36 +38,44 @@ pub(crate) fn slice(view: View<'_>, command: &Slice) -> Result<SliceReply, Failu
     };
     let mut walk = walk(view, &eyes, &command.filter.timeline, span, (true, limit))?;
     walk.events.reverse();
-    let prev_batch = if walk.cut { walk.reached } else { after };
     let writer = Writer {
         view,
         viewer: &command.viewer,
         with_room_id: false,
     };
-    let state = StateReader {
+    let mut reader = StateReader {
         view,
         eyes: &eyes,
         command,
-        timeline: &walk.events,
+        timeline: walk.events,
         writer,
-    }
-    .state()?;
-    let write = |(event, membership): &Seen| writer.write(event, Some(*membership));
-    let (receipts, summary) = if eyes.is_in_room() {
-        let receipts = receipts::changed(view, &command.viewer.user_id, after, command.to)?;
-        (receipts, changed_summary(view, command, &walk.events)?)
-    } else {
-        // What goes on in a room concerns those who are in it.
-        (None, None)
     };
+    let reached = walk.cut.then_some(walk.reached);
+    let cut = reader.cut_before_unshown_changes()?.or(reached);
+    let state = reader.state()?;
+    let timeline = reader.timeline;
+    let write = |(event, membership): &Seen| writer.write(event, Some(*membership));
     Ok(SliceReply {
-        timeline: walk.events.iter().map(write).collect::<Result<_, _>>()?,
-        limited: walk.cut || command.from == WindowStart::Lost,
-        prev_batch,
+        timeline: timeline.iter().map(write).collect::<Result<_, _>>()?,
+        limited: cut.is_some() || command.from == WindowStart::Lost,
+        prev_batch: cut.unwrap_or(after),
         state,
-        receipts,
-        summary,
+        receipts: changed_receipts(view, &eyes, command, after)?,
+        summary: changed_summary(view, &eyes, command, &timeline)?,
     })
+}
+
+/// The receipts of the window, for one who was in the room to its end.
+fn changed_receipts(
+    view: View<'_>,
+    eyes: &Eyes<'_>,
+    command: &Slice,
+    after: i64,
+) -> Result<Option<Json>, Failure> {
+    if eyes.until().is_none_or(|until| until <= command.to) {
+        return Ok(None);
+    }
+    Ok(receipts::changed(view, &command.viewer.user_id, after, command.to)?)
 }
 
 /// Whether the room knows the viewer at all: one who was invited and never joined sees the own membership event.
@@ -77,7 +86,16 @@ fn own_membership(view: View<'_>, command: &Slice) -> Result<bool, Failure> {
         .is_some())
 }
 
-fn changed_summary(view: View<'_>, command: &Slice, timeline: &[Seen]) -> Result<Option<Summary>, Failure> {
+/// Who is in the room now, for one who is in it.
+fn changed_summary(
+    view: View<'_>,
+    eyes: &Eyes<'_>,
+    command: &Slice,
+    timeline: &[Seen],
+) -> Result<Option<Summary>, Failure> {
+    if !eyes.is_in_room() {
+        return Ok(None);
+    }
     let anew = !matches!(command.from, WindowStart::After(_)) || command.full_state;
     let members = timeline
         .iter()

@@ -28,23 +28,48 @@ pub(crate) struct StateReader<'a> {
     pub(crate) view: View<'a>,
     pub(crate) eyes: &'a Eyes<'a>,
     pub(crate) command: &'a Slice,
-    pub(crate) timeline: &'a [Seen],
+    pub(crate) timeline: Vec<Seen>,
     pub(crate) writer: Writer<'a>,
 }
 
 impl StateReader<'_> {
+    /// Shortens the timeline where it shows a state event that one which it does not show has replaced: a client would
+    /// take the older for the newer. Returns the position after which it now begins, if that moved.
+    pub(crate) fn cut_before_unshown_changes(&mut self) -> Result<Option<i64>, Failure> {
+        if self.command.state_after {
+            return Ok(None);
+        }
+        let end = self.readable(self.command.to)?;
+        let unshown = self.unshown(self.start(end)?, end)?;
+        let replaced = |(stored, _): &&Seen| {
+            let key = stored.event.state_key();
+            key.is_some_and(|key| unshown.contains_key(&(stored.event.kind().to_owned(), key.to_owned())))
+        };
+        let last = self.timeline.iter().rev().find(replaced);
+        let cut = last.map(|(stored, _)| stored.pos);
+        if let Some(cut) = cut {
+            self.timeline.retain(|(stored, _)| stored.pos > cut);
+        }
+        Ok(cut)
+    }
+
+    /// What changed in the window and is not shown by the timeline.
+    fn unshown(&self, start: State, end: State) -> Result<Ids, Failure> {
+        let shown = self.shown();
+        let mut unshown = Ids::new();
+        self.add_difference(start, end, true, &mut unshown)?;
+        unshown.retain(|_, id| !shown.contains(id.as_str()));
+        Ok(unshown)
+    }
+
     /// What the client lacks.
     pub(crate) fn state(&self) -> Result<Vec<Json>, Failure> {
         let known = self.known()?;
         let end = self.readable(self.command.to)?;
         let start = if self.command.state_after { end } else { self.start(end)? };
         let mut ids = Ids::new();
-        self.add_difference(known, start, &mut ids)?;
-        let shown = self.shown();
-        let mut unshown = Ids::new();
-        self.add_difference(start, end, &mut unshown)?;
-        unshown.retain(|_, id| !shown.contains(id.as_str()));
-        ids.extend(unshown);
+        self.add_difference(known, start, !self.leaves_members_out(), &mut ids)?;
+        ids.extend(self.unshown(start, end)?);
         if self.command.filter.lazy_load_members {
             self.add_senders(start, end, &mut ids)?;
         }
@@ -78,14 +103,18 @@ impl StateReader<'_> {
         events.map(|(stored, _)| stored.event.event_id().as_str()).collect()
     }
 
-    /// Adds what one state has and another has not; a lazy client that knows nothing gets no members this way.
-    fn add_difference(&self, from: State, to: State, ids: &mut Ids) -> Result<(), Failure> {
+    /// Whether the client is sent the state anew, and loads members lazily: then only those that the timeline needs.
+    fn leaves_members_out(&self) -> bool {
         let anew = self.command.full_state || !matches!(self.command.from, WindowStart::After(_));
-        let lazy = self.command.filter.lazy_load_members && anew;
+        self.command.filter.lazy_load_members && anew
+    }
+
+    /// Adds what one state has and another has not.
+    fn add_difference(&self, from: State, to: State, members: bool, ids: &mut Ids) -> Result<(), Failure> {
         let nodes = self.view.nodes();
         for difference in from.difference(&nodes, to).map_err(trie)? {
             let difference = difference.map_err(trie)?;
-            if lazy && &*difference.event_type == "m.room.member" {
+            if !members && &*difference.event_type == "m.room.member" {
                 continue;
             }
             if let Some(id) = difference.right {
