@@ -160,7 +160,7 @@ impl Reader<'_> {
                 to,
             });
         };
-        let from = if self.was_joined(room_id, room, seen) {
+        let from = if self.membership_at(room_id, room, seen) == Some(Membership::Join) {
             room.position(seen.seq)
                 .map_or(WindowStart::Lost, WindowStart::After)
         } else {
@@ -170,37 +170,45 @@ impl Reader<'_> {
         news.then_some(Window { from, to })
     }
 
-    /// A room that was left appears once, with what led up to that.
+    /// A room that was left appears once, with what led up to that. One that was forgotten appears to those clients alone
+    /// that would still show it.
     fn left_window(&self, room_id: &str, room: &Room, membership_news: bool) -> Option<Window> {
         let to = room.pos;
         let Some(seen) = self.since else {
-            return self.command.include_leave.then_some(Window {
+            let wanted = self.command.include_leave && !room.forgotten;
+            return wanted.then_some(Window {
                 from: WindowStart::Nothing,
                 to,
             });
         };
-        let from = if self.was_joined(room_id, room, seen) {
+        // The log no longer tells what a token from before its beginning knew.
+        if membership_news && seen.seq < self.memory.horizon {
+            let from = WindowStart::Lost;
+            return Some(Window { from, to });
+        }
+        let at_token = self.membership_at(room_id, room, seen);
+        let from = if at_token == Some(Membership::Join) {
             room.position(seen.seq)
                 .map_or(WindowStart::Lost, WindowStart::After)
         } else {
             WindowStart::After(to.saturating_sub(1))
         };
-        membership_news.then_some(Window { from, to })
+        let still_shown = matches!(
+            at_token,
+            Some(Membership::Join | Membership::Invite | Membership::Knock)
+        );
+        (membership_news && (still_shown || !room.forgotten)).then_some(Window { from, to })
     }
 
-    /// Whether the user was joined to the room when the token was given out.
-    fn was_joined(&self, room_id: &str, room: &Room, seen: Seen) -> bool {
+    /// The membership when the token was given out.
+    fn membership_at(&self, room_id: &str, room: &Room, seen: Seen) -> Option<Membership> {
         if room.seq <= seen.seq {
-            return room.membership == Membership::Join;
+            return Some(room.membership);
         }
-        let before = self
-            .memory
-            .log
-            .range(seen.seq + 1..)
-            .find_map(|(_, entry)| match entry.kind {
-                EntryKind::Membership(before) if entry.room_id == room_id => Some(before),
-                _ => None,
-            });
-        before.flatten() == Some(Membership::Join)
+        let mut later = self.memory.log.range(seen.seq + 1..);
+        later.find_map(|(_, entry)| match entry.kind {
+            EntryKind::Membership(before) if entry.room_id == room_id => Some(before),
+            _ => None,
+        })?
     }
 }

@@ -35,6 +35,8 @@ pub(crate) struct Room {
     pub(crate) pos: i64,
     pub(crate) seq: u64,
     pub(crate) stripped_state: Vec<Json>,
+    /// Whether the user has forgotten the room since.
+    pub(crate) forgotten: bool,
     /// The last `(seq, pos)` that the log no longer holds.
     pub(crate) base: Option<(u64, i64)>,
     /// The `(seq, pos)` that the log holds, rising.
@@ -187,7 +189,8 @@ fn load_sessions(turn: &Turn<'_>) -> Result<BTreeMap<String, String>, Fault> {
 }
 
 fn load_rooms(turn: &Turn<'_>) -> Result<BTreeMap<String, Room>, Fault> {
-    let sql = "SELECT room_id, membership, pos, seq, stripped_state, base_seq, base_pos FROM user_rooms WHERE object = ?1";
+    let sql = "SELECT room_id, membership, pos, seq, stripped_state, base_seq, base_pos, forgotten \
+               FROM user_rooms WHERE object = ?1";
     let mut rooms = BTreeMap::new();
     for mut row in turn.rows(sql, &[])? {
         let membership = row.text(1)?;
@@ -199,6 +202,7 @@ fn load_rooms(turn: &Turn<'_>) -> Result<BTreeMap<String, Room>, Fault> {
             seq: row.number(3)?,
             stripped_state: serde_json::from_str(&stripped)
                 .map_err(|error| Fault::corrupt(error.to_string()))?,
+            forgotten: row.flag(7)?,
             base: base_seq.zip(row.optional_integer(6)?),
             positions: Vec::new(),
         };

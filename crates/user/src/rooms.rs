@@ -61,7 +61,7 @@ fn store(turn: &Turn<'_>, command: &MembershipChanged, seq: u64) -> Result<(), F
     let sql = "INSERT INTO user_rooms (object, room_id, membership, pos, seq, stripped_state) \
                VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (object, room_id) DO UPDATE SET \
                membership = excluded.membership, pos = excluded.pos, seq = excluded.seq, \
-               stripped_state = excluded.stripped_state";
+               stripped_state = excluded.stripped_state, forgotten = 0";
     let (room, membership) = (
         Param::Text(&command.room_id),
         Param::Text(command.membership.as_str()),
@@ -90,27 +90,32 @@ fn remember(memory: &mut Tracked<Memory>, command: &MembershipChanged) {
             pos: command.pos,
             seq,
             stripped_state: Vec::new(),
+            forgotten: false,
             base: None,
             positions: Vec::new(),
         });
     room.membership = command.membership;
     room.pos = command.pos;
     room.seq = seq;
+    room.forgotten = false;
     room.stripped_state.clone_from(&command.stripped_state);
 }
 
 /// Forgets a room that the user is not in (spec: client-server-api §post_matrixclientv3roomsroomidforget).
 pub(crate) fn forget(memory: &mut Tracked<Memory>, turn: &Turn<'_>, room_id: &str) -> Result<(), Failure> {
-    match memory.rooms.get(room_id).map(|room| room.membership) {
-        None => return Ok(()),
-        Some(Membership::Leave | Membership::Ban) => {}
-        Some(_) => return Err(Refusal::new(errcode::UNKNOWN, "leave the room before forgetting it").into()),
+    let Some(room) = memory.rooms.get(room_id).filter(|room| !room.forgotten) else {
+        return Ok(());
+    };
+    if !matches!(room.membership, Membership::Leave | Membership::Ban) {
+        return Err(Refusal::new(errcode::UNKNOWN, "leave the room before forgetting it").into());
     }
     turn.write(
-        "DELETE FROM user_rooms WHERE object = ?1 AND room_id = ?2",
+        "UPDATE user_rooms SET forgotten = 1 WHERE object = ?1 AND room_id = ?2",
         &[Param::Text(room_id)],
     )?;
     account_data::forget_room(turn, room_id)?;
-    memory.change().rooms.remove(room_id);
+    if let Some(room) = memory.change().rooms.get_mut(room_id) {
+        room.forgotten = true;
+    }
     Ok(())
 }

@@ -13,9 +13,11 @@ pub(crate) const SCHEMA: &[Migration] = &[&[
      content TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (object, room_id, kind)) STRICT",
     "CREATE TABLE user_filters (object INTEGER NOT NULL, filter_id INTEGER NOT NULL, filter TEXT NOT NULL, \
      PRIMARY KEY (object, filter_id)) STRICT",
-    // `base_seq` and `base_pos`: the last of the room's positions that the log no longer holds.
+    // `base_seq` and `base_pos`: the last of the room's positions that the log no longer holds. `forgotten`: the user
+    // wants to see no more of it; the row stays, so that a late repetition of what the room told is known as one.
     "CREATE TABLE user_rooms (object INTEGER NOT NULL, room_id TEXT NOT NULL, membership TEXT NOT NULL, \
      pos INTEGER NOT NULL, seq INTEGER NOT NULL, stripped_state TEXT NOT NULL, base_seq INTEGER, base_pos INTEGER, \
+     forgotten INTEGER NOT NULL DEFAULT 0, \
      PRIMARY KEY (object, room_id)) STRICT",
     "CREATE TABLE user_log (object INTEGER NOT NULL, seq INTEGER NOT NULL, kind INTEGER NOT NULL, \
      room_id TEXT NOT NULL, pos INTEGER NOT NULL, detail TEXT, PRIMARY KEY (object, seq)) STRICT, WITHOUT ROWID",
