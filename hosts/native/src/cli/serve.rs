@@ -33,6 +33,8 @@ fn runtime() -> io::Result<Runtime> {
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    /// A file that may not grow: caught so that the write fails, like one on a full disk, and the process lives.
+    _file_limit: Signal,
 }
 
 impl Signals {
@@ -40,6 +42,7 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            _file_limit: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
         })
     }
 
