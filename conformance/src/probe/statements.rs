@@ -93,11 +93,7 @@ pub const STATEMENTS: &[Statement] = &[
         500,
     ),
     runs("json", "SELECT '{\"a\":[1,2]}' ->> '$.a[1]' WHERE ?1", 1),
-    runs(
-        "hex",
-        "SELECT hex(zeroblob(3)), unixepoch(0), substr('abc', ?1, 1)",
-        1,
-    ),
+    runs("hex", "SELECT hex(zeroblob(3)), substr('abc', ?1, 1)", 1),
     runs(
         "full text",
         "SELECT rowid FROM probe_words WHERE probe_words MATCH 'nothing' AND ?1",

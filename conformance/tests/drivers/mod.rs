@@ -1,12 +1,12 @@
 //! Drivers: how to start, crash and evict each host.
 
-pub mod process;
+pub(crate) mod process;
 
 use selvage_conformance::HostUnderTest;
 use selvage_conformance::cases::named;
 
 /// Checks one promise on a fresh host.
-pub fn check<H: HostUnderTest>(name: &str, start: impl FnOnce() -> H) {
+pub(crate) fn check<H: HostUnderTest>(name: &str, start: impl FnOnce() -> H) {
     (named(name).check)(&start());
 }
 

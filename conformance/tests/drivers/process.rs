@@ -11,10 +11,10 @@ use selvage_conformance::Remote;
 use tempfile::TempDir;
 
 /// How a host is started: given where to listen and where its data are.
-pub type Launch = Box<dyn Fn(SocketAddr, &Path) -> Command + Send + Sync>;
+pub(crate) type Launch = Box<dyn Fn(SocketAddr, &Path) -> Command + Send + Sync>;
 
 /// A host that runs until it is dropped.
-pub struct Process {
+pub(crate) struct Process {
     launch: Launch,
     data: TempDir,
     address: SocketAddr,
@@ -23,7 +23,7 @@ pub struct Process {
 
 impl Process {
     /// Starts a host over an empty directory.
-    pub fn start(launch: Launch) -> Self {
+    pub(crate) fn start(launch: Launch) -> Self {
         let data = TempDir::new().expect("a temporary directory");
         let address = free_address();
         let child = Mutex::new(spawn(&launch, address, data.path()));
@@ -36,12 +36,12 @@ impl Process {
     }
 
     /// Where it listens.
-    pub fn remote(&self) -> Remote {
+    pub(crate) fn remote(&self) -> Remote {
         Remote(self.address)
     }
 
     /// Kills it and starts it again.
-    pub fn crash(&self) {
+    pub(crate) fn crash(&self) {
         let mut child = self.child.lock().expect("nobody panicked while crashing");
         kill(&mut child);
         *child = spawn(&self.launch, self.address, self.data.path());

@@ -86,6 +86,16 @@ impl Dispatcher {
         taken
     }
 
+    /// Puts off until `until` what could leave now, as if it had failed once; what is added later waits behind it.
+    pub(crate) fn put_off(&mut self, until: Timestamp) {
+        while let Some(key) = self.ready.pop_first() {
+            if let Some(pair) = self.pairs.get_mut(&key) {
+                pair.attempts = pair.attempts.max(1);
+                self.retries.insert((until, key));
+            }
+        }
+    }
+
     fn end_pauses(&mut self, now: Timestamp) {
         while self.retries.first().is_some_and(|(due, _)| *due <= now) {
             if let Some((_, key)) = self.retries.pop_first() {

@@ -327,6 +327,37 @@ impl<S: Storage> Shard<S> {
             .try_for_each(|seq| Ok(outbox::delete(self.storage.sql(), receipt.from_number, *seq)?))
     }
 
+    /// How many tells nobody has acknowledged yet.
+    #[must_use]
+    pub fn undelivered(&self) -> usize {
+        self.dispatcher.rows()
+    }
+
+    /// Keeps back until `until` what [`Shard::take_deliveries`] would hand out now, and what is told to the same shards
+    /// later: for a host that may not have survived the last try.
+    pub fn put_off_deliveries(&mut self, until: Timestamp) {
+        self.dispatcher.put_off(until);
+    }
+
+    /// When the earliest timer rings.
+    #[must_use]
+    pub const fn first_timer(&self) -> Option<Timestamp> {
+        self.earliest_timer
+    }
+
+    /// Puts the earliest timer off, if it has rung, as if its handling had failed: for a host that did not survive it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn put_off_first_timer(&mut self, now: Timestamp) -> Result<(), Fault> {
+        let sql = self.storage.sql();
+        if let Some(rung) = timers::first_rung(sql, now)? {
+            timers::postpone(sql, &rung, now.plus_ms(TIMER_RETRY_MS))?;
+        }
+        self.earliest_timer = timers::earliest(sql)?;
+        Ok(())
+    }
+
     /// When the host must next call [`Shard::ring_timers`] and [`Shard::take_deliveries`], if nothing else happens.
     #[must_use]
     pub fn next_due(&self, now: Timestamp) -> Option<Timestamp> {

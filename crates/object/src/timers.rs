@@ -74,6 +74,11 @@ pub(crate) fn is_due(sql: &dyn Sql, rung: &Rung, now: Timestamp) -> Result<bool,
     Ok(due)
 }
 
+/// The timer that rings first, if it has rung by `now`.
+pub(crate) fn first_rung(sql: &dyn Sql, now: Timestamp) -> Result<Option<Rung>, Fault> {
+    Ok(rung(sql, now, 1)?.into_iter().next())
+}
+
 /// Makes a timer ring later, when its handling failed.
 pub(crate) fn postpone(sql: &dyn Sql, rung: &Rung, due: Timestamp) -> Result<(), SqlFault> {
     let params = [

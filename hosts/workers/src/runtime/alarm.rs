@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use selvage_object::Timestamp;
+use selvage_object::{Failure, Timestamp};
 use wasm_bindgen_futures::JsFuture;
 
 use super::home::Home;
@@ -15,6 +15,8 @@ use crate::wire::Reply;
 
 /// When to ring again after a handler that could not do its work, in milliseconds.
 const RETRY_MS: u64 = 60_000;
+/// When to ring again after timers that ended the instance, in milliseconds.
+const TRAP_RETRY_MS: u64 = 5_000;
 /// How often one alarm goes on at once when there is still something due.
 const ROUNDS_MAX: u32 = 16;
 
@@ -68,33 +70,30 @@ impl Home {
         }
         self.alarm.set(Armed::Not);
         for _ in 0..ROUNDS_MAX {
-            if !self.ring_once() {
-                break;
+            match self.ring_once() {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(failure) => {
+                    tracing::error!(shard = %self.id, %failure, "timers failed");
+                    break;
+                }
             }
         }
         self.settle();
     }
 
-    /// Does what is due; whether something was.
-    fn ring_once(self: &Rc<Self>) -> bool {
-        let due = self.with_shard(|shard| shard.next_due(now()));
-        if !due.is_ok_and(|due| due.is_some_and(|due| due <= now())) {
-            return false;
+    /// Rings the timers that are due, some of them; says whether there were any.
+    fn ring_once(self: &Rc<Self>) -> Result<bool, Failure> {
+        let first = self.with_shard(|shard| shard.first_timer())?;
+        if !first.is_some_and(|first| first <= now()) {
+            return Ok(false);
         }
-        // Should a turn trap, this alarm is durable nevertheless.
-        self.arm(now().plus_ms(RETRY_MS));
-        match self.with_shard(|shard| shard.ring_timers(moment())) {
-            Ok(Ok(outcome)) => {
-                self.carry_out(&outcome);
-                true
-            }
-            Ok(Err(fault)) => self.ring_failed(&fault.to_string()),
-            Err(failure) => self.ring_failed(&failure.to_string()),
-        }
-    }
-
-    fn ring_failed(&self, error: &str) -> bool {
-        tracing::error!(shard = %self.id, error, "timers failed");
-        false
+        // Should a turn trap, this alarm and the mark are durable nevertheless.
+        self.arm(now().plus_ms(TRAP_RETRY_MS));
+        self.with_shard(|shard| self.begin_ringing(shard))??;
+        let outcome = self.with_shard(|shard| shard.ring_timers(moment()))??;
+        self.end_ringing()?;
+        self.carry_out(&outcome);
+        Ok(true)
     }
 }

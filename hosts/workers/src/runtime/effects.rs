@@ -31,26 +31,32 @@ impl Home {
 
     /// Sends what may leave, and sets the alarm for what may not yet.
     pub(super) fn settle(self: &Rc<Self>) {
-        if !self.is_open() {
-            return;
-        }
-        match self.with_shard(|shard| (shard.take_deliveries(now()), shard.next_due(now()))) {
-            Ok((Ok(deliveries), due)) => {
-                due.into_iter().for_each(|due| self.arm(due));
-                deliveries
-                    .into_iter()
-                    .for_each(|delivery| self.dispatch(delivery));
-            }
-            Ok((Err(fault), _)) => self.broken(&fault.into()),
-            Err(failure) => self.broken(&failure),
+        if self.is_open() {
+            self.send().unwrap_or_else(|failure| self.broken(&failure));
         }
     }
 
-    fn dispatch(self: &Rc<Self>, delivery: Delivery) {
+    fn send(self: &Rc<Self>) -> Result<(), Failure> {
+        let again = self.begin_redelivery()?;
+        let deliveries = self.with_shard(|shard| shard.take_deliveries(now()))??;
+        if again {
+            self.redelivering(deliveries.len())?;
+        }
+        let due = self.with_shard(|shard| shard.next_due(now()))?;
+        due.into_iter().for_each(|due| self.arm(due));
+        deliveries
+            .into_iter()
+            .for_each(|delivery| self.dispatch(delivery, again));
+        Ok(())
+    }
+
+    fn dispatch(self: &Rc<Self>, delivery: Delivery, again: bool) {
         let home = Rc::clone(self);
         self.background(async move {
             let reply = home.bring(&delivery).await;
-            home.brought(&delivery, &reply);
+            home.brought(&delivery, &reply, again)
+                .unwrap_or_else(|failure| home.broken(&failure));
+            home.settle();
         });
     }
 
@@ -85,21 +91,18 @@ impl Home {
     }
 
     /// Records what came of a delivery.
-    fn brought(self: &Rc<Self>, delivery: &Delivery, reply: &Reply) {
+    fn brought(&self, delivery: &Delivery, reply: &Reply, again: bool) -> Result<(), Failure> {
         let receipt = delivery.receipt();
-        let recorded = self.with_shard(|shard| match reply {
-            Reply::Done(_) => shard.delivered(&receipt).map(|()| 0),
-            other => shard.not_delivered(&receipt, now(), matches!(other, Reply::Overloaded(_))),
-        });
-        match recorded {
-            Ok(Ok(0)) => {}
-            Ok(Ok(tells)) => {
-                tracing::error!(from = %delivery.from, to = %delivery.shard, tells, "tells were set aside");
-            }
-            Ok(Err(fault)) => self.broken(&fault.into()),
-            Err(failure) => self.broken(&failure),
+        if matches!(reply, Reply::Done(_)) {
+            self.with_shard(|shard| shard.delivered(&receipt))??;
+            return if again { Ok(self.redelivered()?) } else { Ok(()) };
         }
-        self.settle();
+        let busy = matches!(reply, Reply::Overloaded(_));
+        let tells = self.with_shard(|shard| shard.not_delivered(&receipt, now(), busy))??;
+        if tells > 0 {
+            tracing::error!(from = %delivery.from, to = %delivery.shard, tells, "tells were set aside");
+        }
+        Ok(())
     }
 
     fn broken(&self, failure: &Failure) {

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use selvage_event::{ServerName, SigningKey};
-use selvage_object::{Fault, Param, Registry, Sql, SqlFault};
+use selvage_object::{Fault, Registry, Sql};
 use selvage_protocol::server::{Identity, IdentityReply, ServerCommand};
 use selvage_protocol::server_key;
 use selvage_room::{self as room, RoomObject};
@@ -16,16 +16,13 @@ use selvage_user::UserObject;
 use serde::{Deserialize, Serialize};
 use worker::Env;
 
-use super::call;
+use super::{cache, call};
 use crate::class::Class;
 use crate::config::Deployment;
 use crate::wire::Reply;
 
-const TABLE: &str = "CREATE TABLE IF NOT EXISTS host_cache (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID";
-const PUT: &str = "INSERT INTO host_cache (name, value) VALUES ('foundation', ?1) ON CONFLICT DO UPDATE SET value = excluded.value";
-const GET: &str = "SELECT value FROM host_cache WHERE name = 'foundation'";
-/// Asks whether the database is a shard's, without making it one.
-const IS_SHARD: &str = "SELECT name FROM sqlite_master WHERE name = 'host_cache'";
+/// The name of the row that remembers it.
+const ROW: &str = "foundation";
 
 thread_local! {
     /// The identity, once any shard of this isolate has asked for it.
@@ -42,14 +39,11 @@ pub(crate) struct Foundation {
 impl Foundation {
     /// What this shard's own database remembers; `None` in one that holds nothing yet.
     pub(crate) fn stored(sql: &dyn Sql) -> Result<Option<Self>, Fault> {
-        if text(sql, IS_SHARD)?.is_none() {
-            return Ok(None);
+        if cache::exists(sql)? {
+            cache::get(sql, ROW)
+        } else {
+            Ok(None)
         }
-        let Some(text) = text(sql, GET)? else {
-            return Ok(None);
-        };
-        let damaged = |error: serde_json::Error| Fault::corrupt(format!("host_cache: {error}"));
-        serde_json::from_str(&text).map(Some).map_err(damaged)
     }
 
     /// What a new shard of this class must know, asked for where it is known.
@@ -66,10 +60,8 @@ impl Foundation {
 
     /// Remembers it.
     pub(crate) fn store(&self, sql: &dyn Sql) -> Result<(), Fault> {
-        let text = serde_json::to_string(self).map_err(|error| Fault::corrupt(error.to_string()))?;
-        sql.run(TABLE, &[], &mut |_| Ok(()))?;
-        sql.run(PUT, &[Param::Text(&text)], &mut |_| Ok(()))?;
-        Ok(())
+        cache::make(sql)?;
+        cache::put(sql, ROW, self)
     }
 
     /// The deployment that the shard's data were written under.
@@ -101,15 +93,6 @@ impl Foundation {
 
 fn seed(identity: &IdentityReply) -> Option<[u8; 32]> {
     URL_SAFE_NO_PAD.decode(&identity.seed).ok()?.try_into().ok()
-}
-
-fn text(sql: &dyn Sql, select: &'static str) -> Result<Option<String>, SqlFault> {
-    let mut found = None;
-    sql.run(select, &[], &mut |mut row| {
-        found = Some(row.text(0)?);
-        Ok(())
-    })?;
-    Ok(found)
 }
 
 /// The server's signing identity, from its object.

@@ -12,6 +12,7 @@ use worker::{Env, State};
 
 use super::foundation::Foundation;
 use super::moment::now;
+use super::recovery::Recovery;
 use super::storage::DoStorage;
 use super::{alarm::Armed, variable};
 use crate::class::Class;
@@ -29,6 +30,7 @@ pub(crate) struct Home {
     pub(super) class: Class,
     pub(super) id: ShardId,
     pub(super) alarm: Cell<Armed>,
+    pub(super) recovery: Recovery,
     questions: Slots<()>,
     shard: RefCell<Option<Shard<DoStorage>>>,
     foundation: RefCell<Option<Ground>>,
@@ -50,6 +52,7 @@ impl Home {
             class,
             id,
             alarm: Cell::new(Armed::Unknown),
+            recovery: Recovery::default(),
             questions: Slots::default(),
             shard: RefCell::new(None),
             foundation: RefCell::new(None),
@@ -112,8 +115,9 @@ impl Home {
         let ground = self.foundation.borrow().clone();
         let ground = ground.ok_or_else(|| Fault::corrupt("a shard without foundation"))?;
         if ground.stored {
-            let shard = slot.insert(self.open(&ground.foundation)?);
-            return Ok(work(shard));
+            let mut shard = self.open(&ground.foundation)?;
+            self.take_stock(&mut shard)?;
+            return Ok(work(slot.insert(shard)));
         }
         let (result, born) = self.first_input(&ground.foundation, work)?;
         if born.is_some() {

@@ -1,6 +1,7 @@
 //! What runs on the platform: the Worker, the Durable Objects, and the calls between them.
 
 mod alarm;
+mod cache;
 mod call;
 mod calls;
 #[cfg(feature = "conformance")]
@@ -15,6 +16,7 @@ mod http;
 mod js;
 mod log;
 mod moment;
+mod recovery;
 mod storage;
 mod watching;
 
