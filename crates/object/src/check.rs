@@ -78,7 +78,10 @@ impl Check<'_> {
             }
             Ok(())
         })?;
-        self.count("SELECT count(*) FROM dead_letters", "tells were given up and set aside")
+        self.count(
+            "SELECT count(*) FROM dead_letters",
+            "tells were given up and set aside",
+        )
     }
 
     fn timers(&mut self) -> Result<(), SqlFault> {

@@ -1,4 +1,10 @@
 //! A crash at any step loses nothing that was acknowledged, repeats nothing visible, and keeps the order.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected fails"
+)]
 
 mod common;
 
@@ -82,7 +88,9 @@ fn carry(world: &mut World, crash: &mut Crash, delivery: &Delivery) {
 
 fn fail(world: &mut World, delivery: &Delivery) {
     let now = world.now;
-    world.shards[0].not_delivered(&delivery.receipt(), now, false).unwrap();
+    world.shards[0]
+        .not_delivered(&delivery.receipt(), now, false)
+        .unwrap();
 }
 
 fn deliver_all(world: &mut World, crash: &mut Crash) {
@@ -147,7 +155,11 @@ fn a_receipt_from_before_a_crash_names_no_other_tell() {
     world.do_ask(&sender, &tell(2));
     let next = world.take(0).remove(0);
     world.shards[0].delivered(&late.receipt()).unwrap();
-    assert_eq!(world.outbox_rows(), 1, "the second tell still waits for its own answer");
+    assert_eq!(
+        world.outbox_rows(),
+        1,
+        "the second tell still waits for its own answer"
+    );
     world.deliver(&next).reply.unwrap();
     world.shards[0].delivered(&next.receipt()).unwrap();
     assert_eq!(world.told(&far, &sender), [1, 2]);

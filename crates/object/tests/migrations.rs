@@ -1,4 +1,10 @@
 //! Schemas come up to date once, as a whole, and never go back.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected fails"
+)]
 
 mod common;
 
@@ -14,7 +20,10 @@ const FIRST: Migration = &[
     "INSERT INTO marks (step) VALUES (1)",
 ];
 const SECOND: Migration = &["INSERT INTO marks (step) VALUES (2)"];
-const BROKEN: Migration = &["INSERT INTO marks (step) VALUES (3)", "INSERT INTO nowhere (step) VALUES (3)"];
+const BROKEN: Migration = &[
+    "INSERT INTO marks (step) VALUES (3)",
+    "INSERT INTO nowhere (step) VALUES (3)",
+];
 
 fn registry(schema: &'static [Migration]) -> Registry {
     Registry::new().with(Notebook {
@@ -81,7 +90,9 @@ fn a_step_that_fails_leaves_the_version_before() {
     let database = Shared::new(Sqlite::in_memory().unwrap());
     open(&database, &[FIRST]).unwrap();
     let error = open(&database, &[FIRST, SECOND, BROKEN]).err().unwrap();
-    assert!(matches!(error, OpenError::Fault(selvage_object::Fault::Sql(fault)) if fault.kind == SqlFaultKind::Other));
+    assert!(
+        matches!(error, OpenError::Fault(selvage_object::Fault::Sql(fault)) if fault.kind == SqlFaultKind::Other)
+    );
     assert_eq!(marks(&database), [1]);
     open(&database, &[FIRST, SECOND]).unwrap();
     assert_eq!(marks(&database), [1, 2]);

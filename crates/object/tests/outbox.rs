@@ -1,4 +1,10 @@
 //! Tells arrive at least once, in order, one delivery in flight for each pair, and never without an end.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected fails"
+)]
 
 mod common;
 
@@ -53,7 +59,10 @@ fn one_delivery_is_in_flight_for_each_sender_and_shard() {
     let second = world.take(0);
     assert_eq!(second.len(), 1, "of the other sender alone");
     assert_eq!((&second[0].from, numbers(&second[0])), (&two, vec![9]));
-    let to_far = first.iter().find(|delivery| delivery.shard.as_str() == "1").unwrap();
+    let to_far = first
+        .iter()
+        .find(|delivery| delivery.shard.as_str() == "1")
+        .unwrap();
     world.deliver(to_far).reply.unwrap();
     world.shards[0].delivered(&to_far.receipt()).unwrap();
     let third = world.take(0);
@@ -65,16 +74,27 @@ fn one_delivery_is_in_flight_for_each_sender_and_shard() {
 fn one_tell_to_many_is_one_row_and_goes_to_each_shard_once() {
     let mut world = World::new();
     let sender = object_in(0, 0);
-    let everybody: Vec<ObjectKey> = (0..2).flat_map(|shard| (1..20).map(move |n| object_in(shard, n))).collect();
+    let everybody: Vec<ObjectKey> = (0..2)
+        .flat_map(|shard| (1..20).map(move |n| object_in(shard, n)))
+        .collect();
     world.do_ask(&sender, &tell(&everybody.iter().collect::<Vec<_>>(), 5));
     assert_eq!(world.outbox_rows(), 1);
     let deliveries = world.take(0);
     assert_eq!(deliveries.len(), 2);
     for (index, delivery) in deliveries.iter().enumerate() {
-        assert!(delivery.tells[0].to.iter().all(|to| home(to).to_string() == delivery.shard.as_str()));
+        assert!(
+            delivery.tells[0]
+                .to
+                .iter()
+                .all(|to| home(to).to_string() == delivery.shard.as_str())
+        );
         world.deliver(delivery).reply.unwrap();
         world.shards[0].delivered(&delivery.receipt()).unwrap();
-        assert_eq!(world.outbox_rows(), 1 - index as u64, "the row stays until the last shard has it");
+        assert_eq!(
+            world.outbox_rows(),
+            1 - index as u64,
+            "the row stays until the last shard has it"
+        );
     }
     for object in &everybody {
         assert_eq!(world.told(object, &sender), [5], "{object}");
@@ -137,13 +157,18 @@ fn what_cannot_be_delivered_is_set_aside_and_the_rest_passes() {
     let (sender, near, far) = (object_in(0, 0), object_in(0, 1), object_in(1, 0));
     world.do_ask(&sender, &tell(&[&near, &far], 1));
     let taken = world.take(0);
-    let to_far = taken.iter().find(|delivery| delivery.shard.as_str() == "1").unwrap();
+    let to_far = taken
+        .iter()
+        .find(|delivery| delivery.shard.as_str() == "1")
+        .unwrap();
     let mut given_up = 0;
     let mut attempts = 0;
     while given_up == 0 {
         attempts += 1;
         let now = world.now;
-        given_up = world.shards[0].not_delivered(&to_far.receipt(), now, false).unwrap();
+        given_up = world.shards[0]
+            .not_delivered(&to_far.receipt(), now, false)
+            .unwrap();
         world.now = world.now.plus_ms(RETRY_MAX_MS);
         world.take(0);
     }
@@ -186,7 +211,11 @@ fn a_recipient_that_refuses_does_not_hold_up_others_and_one_that_breaks_does() {
     for delivery in world.take(0) {
         let outcome = world.deliver(&delivery);
         assert!(outcome.reply.is_ok());
-        let refusals = if home(&room).to_string() == delivery.shard.as_str() { 2 } else { 0 };
+        let refusals = if home(&room).to_string() == delivery.shard.as_str() {
+            2
+        } else {
+            0
+        };
         assert_eq!(outcome.refused.len(), refusals);
         world.shards[0].delivered(&delivery.receipt()).unwrap();
     }
@@ -200,7 +229,9 @@ fn a_recipient_that_refuses_does_not_hold_up_others_and_one_that_breaks_does() {
     assert_eq!(world.told(&far, &sender), [1, 2], "nothing passes what failed");
     world.kind.poison.set(None);
     let now = world.now;
-    world.shards[0].not_delivered(&delivery.receipt(), now, false).unwrap();
+    world.shards[0]
+        .not_delivered(&delivery.receipt(), now, false)
+        .unwrap();
     world.now = now.plus_ms(RETRY_MAX_MS);
     world.settle();
     assert_eq!(world.told(&far, &sender), [1, 2, 3, 4]);
@@ -222,7 +253,11 @@ fn a_full_outbox_refuses_tells_and_nothing_else_and_recovers() {
     let refused = world.ask(&sender, &tell(&[&far], 7)).reply;
     assert_eq!(refused, Err(Failure::Fault(Fault::Backlog)));
     assert_eq!(world.outbox_rows(), OUTBOX_ROWS_MAX as u64);
-    assert_eq!(world.notes(&sender), [("me".to_owned(), 0)], "the refused turn left nothing");
+    assert_eq!(
+        world.notes(&sender),
+        [("me".to_owned(), 0)],
+        "the refused turn left nothing"
+    );
     let delivery = world.take(0).remove(0);
     world.deliver(&delivery).reply.unwrap();
     world.shards[0].delivered(&delivery.receipt()).unwrap();
@@ -235,11 +270,17 @@ fn hints_leave_at_once_and_are_stored_nowhere() {
     let (sender, near, far) = (object_in(0, 0), object_in(0, 1), object_in(1, 0));
     let to = vec![near.clone(), far.clone(), object_in(1, 1)];
     let hints = world.ask(&sender, &Command::Hint { to, n: 3 }).hints;
-    let shards: Vec<_> = hints.iter().map(|hint| (hint.shard.as_str(), hint.tells[0].to.len())).collect();
+    let shards: Vec<_> = hints
+        .iter()
+        .map(|hint| (hint.shard.as_str(), hint.tells[0].to.len()))
+        .collect();
     assert_eq!(shards, [("0", 1), ("1", 2)]);
     assert_eq!((world.outbox_rows(), world.take(0).len()), (0, 0));
     for hint in &hints {
         world.deliver(hint).reply.unwrap();
     }
-    assert_eq!((world.told(&near, &sender), world.told(&far, &sender)), (vec![3], vec![3]));
+    assert_eq!(
+        (world.told(&near, &sender), world.told(&far, &sender)),
+        (vec![3], vec![3])
+    );
 }

@@ -1,4 +1,10 @@
 //! A turn is atomic: whatever ends it early undoes its rows and its memory, and nothing else.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected fails"
+)]
 
 mod common;
 
@@ -6,7 +12,13 @@ use common::notebook::{Command, End, Notebook};
 use common::world::{World, object_in};
 use selvage_object::{Failure, Fault, ObjectKey};
 
-const BAD_ENDS: [End; 5] = [End::Refusal, End::Fault, End::Database, End::Assertion, End::Panic];
+const BAD_ENDS: [End; 5] = [
+    End::Refusal,
+    End::Fault,
+    End::Database,
+    End::Assertion,
+    End::Panic,
+];
 
 fn note(n: u64, end: End) -> Command {
     Command::Note { n, end }
@@ -56,7 +68,10 @@ fn each_end_is_reported_as_what_it_is() {
     assert!(matches!(failure(End::Refusal), Failure::Refusal(refusal) if refusal.errcode == "M_FORBIDDEN"));
     assert!(matches!(failure(End::Fault), Failure::Fault(Fault::Corrupt(_))));
     assert!(matches!(failure(End::Database), Failure::Fault(Fault::Sql(_))));
-    for (end, message) in [(End::Panic, "in the middle of a turn"), (End::Assertion, "the name is empty")] {
+    for (end, message) in [
+        (End::Panic, "in the middle of a turn"),
+        (End::Assertion, "the name is empty"),
+    ] {
         let Failure::Fault(Fault::Panicked(text)) = failure(end) else {
             panic!("{end:?}")
         };

@@ -1,4 +1,10 @@
 //! Timers ring once they are due, over restarts, and one that fails comes again.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected fails"
+)]
 
 mod common;
 
@@ -27,7 +33,13 @@ fn a_timer_rings_once_when_it_is_due() {
     set(&mut world, &object, "two", START.plus_ms(20));
     set(&mut world, &object, "one", START.plus_ms(10));
     assert_eq!(world.shards[0].next_due(START), Some(START.plus_ms(10)));
-    for (ms, expected) in [(9, &[][..]), (10, &["one"]), (15, &["one"]), (30, &["one", "two"]), (99, &["one", "two"])] {
+    for (ms, expected) in [
+        (9, &[][..]),
+        (10, &["one"]),
+        (15, &["one"]),
+        (30, &["one", "two"]),
+        (99, &["one", "two"]),
+    ] {
         world.now = START.plus_ms(ms);
         assert!(ring(&mut world).refused.is_empty());
         assert_eq!(rung(&mut world, &object), expected, "after {ms} ms");
@@ -72,7 +84,10 @@ fn a_timer_that_fails_is_put_off_and_does_not_hold_up_others() {
     let outcome = ring(&mut world);
     let refused: Vec<_> = outcome.refused.iter().map(|(key, _)| key).collect();
     assert_eq!(refused, [&object]);
-    assert!(rung(&mut world, &object).is_empty(), "what the failed turn noted is undone");
+    assert!(
+        rung(&mut world, &object).is_empty(),
+        "what the failed turn noted is undone"
+    );
     assert_eq!(rung(&mut world, &other), ["one"]);
     let due = world.shards[0].next_due(world.now).unwrap();
     assert!(due > world.now, "later and not at once again");

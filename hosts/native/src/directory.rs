@@ -115,7 +115,9 @@ impl Directory {
         };
         if layout.format != FORMAT {
             let found = layout.format;
-            return Err(layout_error(format!("format {found}; this version of selvage knows {FORMAT}")));
+            return Err(layout_error(format!(
+                "format {found}; this version of selvage knows {FORMAT}"
+            )));
         }
         if !(1..=SHARDS_MAX).contains(&layout.shards) {
             return Err(layout_error(format!("{} shards", layout.shards)));
@@ -125,7 +127,11 @@ impl Directory {
         }
         let server_name =
             ServerName::parse(&layout.server_name).map_err(|error| layout_error(error.to_string()))?;
-        if wanted.server_name.as_ref().is_some_and(|name| *name != server_name) {
+        if wanted
+            .server_name
+            .as_ref()
+            .is_some_and(|name| *name != server_name)
+        {
             return Err(contradiction("server-name", server_name.to_string()));
         }
         Ok(Self {
@@ -181,12 +187,18 @@ fn lock(directory: &Path) -> Result<File, DirectoryError> {
             let known = file.read_to_string(&mut holder).is_ok_and(|bytes| bytes > 0);
             return Err(DirectoryError::InUse {
                 path: directory.to_owned(),
-                holder: if known { format!(" ({})", holder.trim()) } else { holder },
+                holder: if known {
+                    format!(" ({})", holder.trim())
+                } else {
+                    holder
+                },
             });
         }
         Err(TryLockError::Error(source)) => return Err(io_error(&path, source)),
     }
-    let named = file.set_len(0).and_then(|()| writeln!(file, "process {}", std::process::id()));
+    let named = file
+        .set_len(0)
+        .and_then(|()| writeln!(file, "process {}", std::process::id()));
     named.map_err(|source| io_error(&path, source))?;
     Ok(file)
 }
@@ -256,7 +268,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let first = Directory::open(directory.path(), &Wanted::default()).unwrap();
         let error = Directory::open(directory.path(), &Wanted::default()).unwrap_err();
-        let process = format!("in use by another selvage process (process {})", std::process::id());
+        let process = format!(
+            "in use by another selvage process (process {})",
+            std::process::id()
+        );
         assert!(error.to_string().ends_with(&process), "{error}");
         drop(first);
         assert!(Directory::open(directory.path(), &Wanted::default()).is_ok());
@@ -265,7 +280,12 @@ mod tests {
     #[test]
     fn newer_and_damaged_layouts_are_refused() {
         let newer = r#"{"format":2,"shards":4,"server_name":"localhost"}"#;
-        for layout in [newer, "{}", "", r#"{"format":1,"shards":0,"server_name":"localhost"}"#] {
+        for layout in [
+            newer,
+            "{}",
+            "",
+            r#"{"format":1,"shards":0,"server_name":"localhost"}"#,
+        ] {
             let directory = tempfile::tempdir().unwrap();
             fs::write(directory.path().join(LAYOUT_FILE), layout).unwrap();
             let error = Directory::open(directory.path(), &Wanted::default()).unwrap_err();

@@ -60,7 +60,11 @@ impl NativeHost {
             let (reply, answer) = oneshot::channel();
             self.taken(self.inner.shards.push_to(shard, Input::Check { reply }))?;
             let found = answer.await.unwrap_or_else(|_| Err(stopping()))?;
-            problems.extend(found.into_iter().map(|problem| format!("shard {shard}: {problem}")));
+            problems.extend(
+                found
+                    .into_iter()
+                    .map(|problem| format!("shard {shard}: {problem}")),
+            );
         }
         Ok(problems)
     }
@@ -81,15 +85,15 @@ impl NativeHost {
         self.inner.shards.join();
     }
 
-    fn taken(&self, pushed: Result<(), Rejected<Input>>) -> Result<(), AskError> {
+    fn taken(&self, pushed: Result<(), Rejected>) -> Result<(), AskError> {
         pushed.map_err(|rejected| match rejected {
-            Rejected::Full(_) => {
+            Rejected::Full => {
                 self.inner.metrics.overloads.add(1);
                 AskError::Overloaded {
                     retry_after_ms: OVERLOAD_RETRY_MS,
                 }
             }
-            Rejected::Closed(_) => stopping(),
+            Rejected::Closed => stopping(),
         })
     }
 }

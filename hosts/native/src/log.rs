@@ -21,7 +21,9 @@ pub(crate) fn start(format: LogFormat, level: LogLevel) {
         .with_target("selvage", level);
     let lines = fmt::layer().with_writer(std::io::stderr);
     let started = match format {
-        LogFormat::Text => registry().with(lines.with_ansi(false).with_filter(targets)).try_init(),
+        LogFormat::Text => registry()
+            .with(lines.with_ansi(false).with_filter(targets))
+            .try_init(),
         LogFormat::Json => registry().with(lines.json().with_filter(targets)).try_init(),
     };
     // A second call, in a test, leaves the first one's log in place.

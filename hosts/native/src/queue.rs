@@ -4,13 +4,13 @@ use std::mem;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Why an item was not taken; it comes back.
-#[derive(Debug)]
-pub(crate) enum Rejected<T> {
+/// Why an item was not taken. It is dropped, after the queue is unlocked: what is dropped may itself use the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rejected {
     /// The queue holds as much as it may.
-    Full(T),
+    Full,
     /// Nobody takes items any more.
-    Closed(T),
+    Closed,
 }
 
 /// Many senders, one receiver.
@@ -41,22 +41,24 @@ impl<T> Queue<T> {
     }
 
     /// Adds an item, unless the queue is full.
-    pub(crate) fn push(&self, item: T) -> Result<(), Rejected<T>> {
+    pub(crate) fn push(&self, item: T) -> Result<(), Rejected> {
         let state = self.lock();
         if state.items.len() >= self.items_max {
-            return Err(Rejected::Full(item));
+            drop(state);
+            return Err(Rejected::Full);
         }
         self.add(state, item)
     }
 
     /// Adds an item whose number something else bounds.
-    pub(crate) fn push_always(&self, item: T) -> Result<(), Rejected<T>> {
+    pub(crate) fn push_always(&self, item: T) -> Result<(), Rejected> {
         self.add(self.lock(), item)
     }
 
-    fn add(&self, mut state: MutexGuard<'_, State<T>>, item: T) -> Result<(), Rejected<T>> {
+    fn add(&self, mut state: MutexGuard<'_, State<T>>, item: T) -> Result<(), Rejected> {
         if state.closed {
-            return Err(Rejected::Closed(item));
+            drop(state);
+            return Err(Rejected::Closed);
         }
         state.items.push(item);
         let wake = mem::take(&mut state.receiver_waits);
@@ -81,7 +83,11 @@ impl<T> Queue<T> {
         Some(mem::take(&mut state.items))
     }
 
-    fn wait<'a>(&self, state: MutexGuard<'a, State<T>>, patience: Option<Duration>) -> MutexGuard<'a, State<T>> {
+    fn wait<'a>(
+        &self,
+        state: MutexGuard<'a, State<T>>,
+        patience: Option<Duration>,
+    ) -> MutexGuard<'a, State<T>> {
         let idle = |state: &mut State<T>| state.items.is_empty() && !state.closed;
         match patience {
             None => self
@@ -117,6 +123,7 @@ impl<T> Queue<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
 
     #[test]
     fn items_come_out_at_once_and_in_order() {
@@ -129,12 +136,33 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_gives_the_item_back_and_still_takes_what_is_bounded_elsewhere() {
+    fn a_full_queue_refuses_and_still_takes_what_is_bounded_elsewhere() {
         let queue = Queue::new(1);
         queue.push("first").unwrap();
-        assert!(matches!(queue.push("second"), Err(Rejected::Full("second"))));
+        assert_eq!(queue.push("second"), Err(Rejected::Full));
         queue.push_always("third").unwrap();
         assert_eq!(queue.take(None), Some(vec!["first", "third"]));
+    }
+
+    #[test]
+    fn what_is_refused_may_use_the_queue_as_it_is_dropped() {
+        struct Leaves(Option<Arc<Queue<Leaves>>>);
+        impl Drop for Leaves {
+            fn drop(&mut self) {
+                if let Some(queue) = self.0.take() {
+                    let _ = queue.push_always(Leaves(None));
+                }
+            }
+        }
+        let queue = Arc::new(Queue::new(0));
+        assert_eq!(queue.push(Leaves(Some(Arc::clone(&queue)))), Err(Rejected::Full));
+        assert_eq!(queue.len(), 1);
+        queue.close();
+        assert_eq!(
+            queue.push_always(Leaves(Some(Arc::clone(&queue)))),
+            Err(Rejected::Closed)
+        );
+        assert_eq!(queue.len(), 1);
     }
 
     #[test]
@@ -142,7 +170,7 @@ mod tests {
         let queue = Queue::new(1);
         queue.push(1).unwrap();
         queue.close();
-        assert!(matches!(queue.push_always(2), Err(Rejected::Closed(2))));
+        assert_eq!(queue.push_always(2), Err(Rejected::Closed));
         assert_eq!((queue.take(None), queue.take(None)), (Some(vec![1]), None));
     }
 

@@ -1,9 +1,15 @@
 //! What was acknowledged survives `kill -9` and a file system that takes no more.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected fails"
+)]
 
 mod common;
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use common::http::{register, request};
 use common::process::{Server, run};
@@ -84,7 +90,9 @@ fn a_full_file_system_fails_writes_and_nothing_else_and_service_resumes() {
     };
     limit(Some(4_096));
     for n in 0..20 {
-        let refused = register(server.address(), &format!("during{n}")).unwrap().unwrap_err();
+        let refused = register(server.address(), &format!("during{n}"))
+            .unwrap()
+            .unwrap_err();
         assert_eq!(refused.status, 503, "{refused:?}");
         let who = "/_matrix/client/v3/account/whoami";
         let read = request(server.address(), "GET", who, Some(&token), "").unwrap();

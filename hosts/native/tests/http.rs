@@ -1,4 +1,10 @@
 //! HTTP/1.1, HTTP/2, TLS, figures, and clients that send garbage.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected fails"
+)]
 
 mod common;
 
@@ -87,9 +93,18 @@ fn garbage_ends_its_own_connection_alone() {
     for bytes in cases {
         // An answer or a closed connection, as long as it is not a success.
         let answer = exchange(server.address(), bytes).unwrap_or_default();
-        assert!(!answer.starts_with(b"HTTP/1.1 2"), "{:?}", String::from_utf8_lossy(&answer));
+        assert!(
+            !answer.starts_with(b"HTTP/1.1 2"),
+            "{:?}",
+            String::from_utf8_lossy(&answer)
+        );
     }
-    assert_eq!(request(server.address(), "GET", VERSIONS, None, "").unwrap().status, 200);
+    assert_eq!(
+        request(server.address(), "GET", VERSIONS, None, "")
+            .unwrap()
+            .status,
+        200
+    );
     server.stop();
 }
 
@@ -111,8 +126,14 @@ fn a_body_that_is_too_large_is_refused_unread() {
         // The server may close while there is more to read for it, which resets the connection after its answer.
         drop(stream.read_to_end(&mut answer));
         let answer = String::from_utf8_lossy(&answer).into_owned();
-        assert!(answer.is_empty() || answer.contains("M_TOO_LARGE"), "{header}: {answer}");
-        assert!(!header.starts_with("content") || answer.starts_with("HTTP/1.1 413"), "{answer}");
+        assert!(
+            answer.is_empty() || answer.contains("M_TOO_LARGE"),
+            "{header}: {answer}"
+        );
+        assert!(
+            !header.starts_with("content") || answer.starts_with("HTTP/1.1 413"),
+            "{answer}"
+        );
     }
     register(server.address(), "alice").unwrap().unwrap();
     server.stop();
@@ -121,26 +142,47 @@ fn a_body_that_is_too_large_is_refused_unread() {
 #[test]
 fn figures_are_on_their_own_listener() {
     // Metrics are not announced, so the port has to be known.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let listen = free.to_string();
     let (_directory, server) = server(&["--listen", "127.0.0.1:0", "--metrics-listen", &listen]);
     register(server.address(), "alice").unwrap().unwrap();
     let figures = request(free, "GET", "/metrics", None, "").unwrap();
     assert_eq!(figures.status, 200);
     let line = "selvage_http_responses_total{class=\"2xx\"} 1";
-    assert!(figures.body.lines().any(|found| found == line), "{}", figures.body);
+    assert!(
+        figures.body.lines().any(|found| found == line),
+        "{}",
+        figures.body
+    );
     assert_eq!(request(free, "GET", "/", None, "").unwrap().status, 404);
-    assert_eq!(request(server.address(), "GET", "/metrics", None, "").unwrap().status, 404);
+    assert_eq!(
+        request(server.address(), "GET", "/metrics", None, "")
+            .unwrap()
+            .status,
+        404
+    );
     server.stop();
 }
 
 #[test]
 fn tls_prefers_hybrid_key_exchange_and_offers_both_protocols() {
     let (certificate, key) = (data("server.pem"), data("server.key"));
-    let arguments = ["--listen-tls", "127.0.0.1:0", "--tls-cert", &certificate, "--tls-key", &key];
+    let arguments = [
+        "--listen-tls",
+        "127.0.0.1:0",
+        "--tls-cert",
+        &certificate,
+        "--tls-key",
+        &key,
+    ];
     let (_directory, server) = server(&arguments);
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(data("ca.pem")).unwrap()).unwrap();
+    roots
+        .add(CertificateDer::from_pem_file(data("ca.pem")).unwrap())
+        .unwrap();
     for protocol in ["h2", "http/1.1"] {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut config = ClientConfig::builder_with_provider(provider)
@@ -167,6 +209,9 @@ fn tls_prefers_hybrid_key_exchange_and_offers_both_protocols() {
         let group = stream.conn.negotiated_key_exchange_group().unwrap().name();
         assert_eq!(group, rustls::NamedGroup::X25519MLKEM768);
     }
-    assert!(exchange(server.address(), b"GET / HTTP/1.1\r\n\r\n").map_or(true, |answer| !answer.starts_with(b"HTTP")));
+    assert!(
+        exchange(server.address(), b"GET / HTTP/1.1\r\n\r\n")
+            .map_or(true, |answer| !answer.starts_with(b"HTTP"))
+    );
     server.stop();
 }

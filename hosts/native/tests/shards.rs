@@ -1,4 +1,10 @@
 //! Shards on threads: batches, overload, deliveries between them, panics, and a clean stop.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected fails"
+)]
 
 mod common;
 
@@ -54,11 +60,18 @@ fn a_full_queue_refuses_the_next_and_loses_none() {
         let refused = ask(&pool.host, &object, Command::Add).await;
         assert!(matches!(refused, Err(AskError::Overloaded { retry_after_ms }) if retry_after_ms > 0));
         assert_eq!(pool.metrics.overloads.get(), 1);
-        assert_eq!(ask(&pool.host, &elsewhere, Command::Add).await, Ok(1), "other shards go on");
+        assert_eq!(
+            ask(&pool.host, &elsewhere, Command::Add).await,
+            Ok(1),
+            "other shards go on"
+        );
         pool.gate.open();
         blocked.await.unwrap();
         assert!(join_all(asks).await.iter().all(Result::is_ok));
-        assert_eq!(ask(&pool.host, &object, Command::Read).await, Ok(QUEUE_MAX as u64));
+        assert_eq!(
+            ask(&pool.host, &object, Command::Read).await,
+            Ok(QUEUE_MAX as u64)
+        );
     });
     pool.stop();
 }

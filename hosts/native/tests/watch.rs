@@ -1,4 +1,10 @@
 //! Whoever waits for news is woken by it, whatever happens at the same time.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected fails"
+)]
 
 mod common;
 
@@ -88,7 +94,11 @@ fn the_end_of_waiting_ends_waits_under_way_and_to_come() {
         assert!(matches!(under_way.await, Err(AskError::Unavailable(_))));
         let to_come = pool.host.wait(&object, 0, PATIENCE_MS).await;
         assert!(matches!(to_come, Err(AskError::Unavailable(_))));
-        assert_eq!(ask(&pool.host, &object, Command::Add).await, Ok(1), "the rest goes on");
+        assert_eq!(
+            ask(&pool.host, &object, Command::Add).await,
+            Ok(1),
+            "the rest goes on"
+        );
     });
     pool.stop();
 }

@@ -60,7 +60,8 @@ fn read(row: &rusqlite::Row<'_>, columns: usize) -> Result<Row, SqlFault> {
 }
 
 fn value(column: usize, value: ValueRef<'_>) -> Result<Value, SqlFault> {
-    let mistyped = |what: &str| SqlFault::new(SqlFaultKind::Mistyped, format!("column {column} holds {what}"));
+    let mistyped =
+        |what: &str| SqlFault::new(SqlFaultKind::Mistyped, format!("column {column} holds {what}"));
     match value {
         ValueRef::Null => Ok(Value::Null),
         ValueRef::Integer(integer) if integer.unsigned_abs() > INTEGER_MAX.unsigned_abs() => {

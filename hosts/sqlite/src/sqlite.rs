@@ -131,7 +131,11 @@ impl Sqlite {
         let mut problems = self.host_rows("PRAGMA integrity_check")?;
         problems.retain(|line| line != "ok");
         let orphans = self.host_rows("PRAGMA foreign_key_check")?;
-        problems.extend(orphans.into_iter().map(|table| format!("a row of {table} refers to none")));
+        problems.extend(
+            orphans
+                .into_iter()
+                .map(|table| format!("a row of {table} refers to none")),
+        );
         Ok(problems)
     }
 
@@ -187,7 +191,10 @@ impl Sqlite {
 }
 
 fn lost() -> SqlFault {
-    SqlFault::new(SqlFaultKind::Other, "the transaction was rolled back after an earlier error")
+    SqlFault::new(
+        SqlFaultKind::Other,
+        "the transaction was rolled back after an earlier error",
+    )
 }
 
 impl Sql for Sqlite {

@@ -1,4 +1,10 @@
 //! Savepoints, group commits, and what a file holds after them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected fails"
+)]
 
 use selvage_object::{Failure, Fault, Param, Refusal, Sql, SqlFaultKind, Storage};
 use selvage_sqlite::{Durability, Shared, Sqlite};
@@ -7,7 +13,11 @@ const INSERT: &str = "INSERT INTO numbers (n) VALUES (?1)";
 
 fn with_table(sqlite: Sqlite) -> Sqlite {
     sqlite
-        .run("CREATE TABLE numbers (n INTEGER PRIMARY KEY) STRICT", &[], &mut |_| Ok(()))
+        .run(
+            "CREATE TABLE numbers (n INTEGER PRIMARY KEY) STRICT",
+            &[],
+            &mut |_| Ok(()),
+        )
         .unwrap();
     sqlite
 }
@@ -77,7 +87,9 @@ fn what_a_row_handler_reports_undoes_the_turn() {
     let sqlite = with_table(Sqlite::in_memory().unwrap());
     let failed = sqlite.atomically(&mut |sql| {
         let fault = selvage_object::SqlFault::new(SqlFaultKind::Mistyped, "not what was expected");
-        sql.run("INSERT INTO numbers (n) VALUES (1) RETURNING n", &[], &mut |_| Err(fault.clone()))?;
+        sql.run("INSERT INTO numbers (n) VALUES (1) RETURNING n", &[], &mut |_| {
+            Err(fault.clone())
+        })?;
         Ok(())
     });
     let Err(Failure::Fault(Fault::Sql(fault))) = failed else {
@@ -91,7 +103,10 @@ fn what_a_row_handler_reports_undoes_the_turn() {
 fn the_count_of_written_rows_is_that_of_changed_rows() {
     let sqlite = with_table(Sqlite::in_memory().unwrap());
     let run = |statement: &'static str| sqlite.run(statement, &[], &mut |_| Ok(())).unwrap();
-    assert_eq!(run("INSERT INTO numbers (n) SELECT value FROM json_each('[1,2,3]')"), 3);
+    assert_eq!(
+        run("INSERT INTO numbers (n) SELECT value FROM json_each('[1,2,3]')"),
+        3
+    );
     assert_eq!(run("SELECT * FROM numbers"), 0);
     assert_eq!(run("UPDATE numbers SET n = n + 10 WHERE n > 1"), 2);
     assert_eq!(run("DELETE FROM numbers WHERE n = 99"), 0);
@@ -103,7 +118,11 @@ fn committed_writes_are_in_the_file_and_others_are_not() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("shard-0.sqlite");
     let sqlite = with_table(Sqlite::open(&path).unwrap());
-    for (durability, n) in [(Durability::Synced, 1), (Durability::Lazy, 2), (Durability::Synced, 3)] {
+    for (durability, n) in [
+        (Durability::Synced, 1),
+        (Durability::Lazy, 2),
+        (Durability::Synced, 3),
+    ] {
         sqlite.begin(durability).unwrap();
         insert(&sqlite, n).unwrap();
         sqlite.commit().unwrap();
@@ -147,7 +166,11 @@ fn a_full_disk_fails_the_turn_and_what_was_committed_stays() {
     sqlite.begin(Durability::Synced).unwrap();
     insert(&sqlite, 2).unwrap();
     let failed = sqlite.atomically(&mut |sql| {
-        sql.run("INSERT INTO blobs (data) VALUES (?1)", &[Param::Blob(&large)], &mut |_| Ok(()))?;
+        sql.run(
+            "INSERT INTO blobs (data) VALUES (?1)",
+            &[Param::Blob(&large)],
+            &mut |_| Ok(()),
+        )?;
         Ok(())
     });
     let Err(Failure::Fault(Fault::Sql(fault))) = failed else {
@@ -156,7 +179,11 @@ fn a_full_disk_fails_the_turn_and_what_was_committed_stays() {
     assert_eq!(fault.kind, SqlFaultKind::Full);
     let after = insert(&sqlite, 3);
     let committed = sqlite.commit();
-    assert_eq!(after.is_ok(), committed.is_ok(), "a lost transaction takes no more turns");
+    assert_eq!(
+        after.is_ok(),
+        committed.is_ok(),
+        "a lost transaction takes no more turns"
+    );
     assert!(numbers(&sqlite).contains(&1));
     assert_eq!(numbers(&sqlite).contains(&2), committed.is_ok());
     sqlite.limit_pages(100_000).unwrap();

@@ -1,4 +1,10 @@
 //! What Durable Objects refuse is refused here, and what they take is taken.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected fails"
+)]
 
 use selvage_object::{Param, Sql, SqlFaultKind, Storage, VALUE_MAX_BYTES};
 use selvage_sqlite::Sqlite;
@@ -66,7 +72,11 @@ fn statements_that_durable_objects_refuse() {
         "SELECT 1; SELECT 2",
         "SELECT \"no such column\"",
     ] {
-        assert_eq!(run(&sqlite, statement, &[]), Err(SqlFaultKind::Other), "{statement}");
+        assert_eq!(
+            run(&sqlite, statement, &[]),
+            Err(SqlFaultKind::Other),
+            "{statement}"
+        );
     }
 }
 
@@ -127,10 +137,16 @@ fn limits_hold_and_include_their_last_value() {
         (leaked(format!("SELECT coalesce({})", list(33, "1"))), false),
         (columns(100), true),
         (columns(101), false),
-        (leaked(vec!["SELECT 1"; 5].join(" UNION ALL ")), true),
-        (leaked(vec!["SELECT 1"; 6].join(" UNION ALL ")), false),
-        (leaked(format!("SELECT 1 WHERE 'a' LIKE '{}'", "x".repeat(50))), true),
-        (leaked(format!("SELECT 1 WHERE 'a' LIKE '{}'", "x".repeat(51))), false),
+        (leaked(["SELECT 1"; 5].join(" UNION ALL ")), true),
+        (leaked(["SELECT 1"; 6].join(" UNION ALL ")), false),
+        (
+            leaked(format!("SELECT 1 WHERE 'a' LIKE '{}'", "x".repeat(50))),
+            true,
+        ),
+        (
+            leaked(format!("SELECT 1 WHERE 'a' LIKE '{}'", "x".repeat(51))),
+            false,
+        ),
         (leaked(format!("SELECT '{}'", "x".repeat(100_000 - 9))), true),
         (leaked(format!("SELECT '{}'", "x".repeat(100_000 - 8))), false),
         (leaked(format!("SELECT 1{}", "+1".repeat(98))), true),
@@ -139,7 +155,12 @@ fn limits_hold_and_include_their_last_value() {
     for (statement, fits) in cases {
         let shown = statement.get(..60).unwrap_or(statement);
         let expected = if fits { Ok(0) } else { Err(SqlFaultKind::Limit) };
-        assert_eq!(run(&sqlite, statement, &[]), expected, "{shown} of {}", statement.len());
+        assert_eq!(
+            run(&sqlite, statement, &[]),
+            expected,
+            "{shown} of {}",
+            statement.len()
+        );
     }
     let in_list = |count: usize| leaked(format!("SELECT 1 WHERE 1 IN ({})", list(count, "?")));
     assert_eq!(run(&sqlite, in_list(100), &nulls[..100]), Ok(0));
@@ -154,7 +175,10 @@ fn values_up_to_their_limit_are_stored_and_larger_ones_refused() {
     let largest = Param::Blob(&bytes[..VALUE_MAX_BYTES]);
     assert_eq!(run(&sqlite, insert, &[Param::Integer(1), largest]), Ok(1));
     let larger = Param::Blob(&bytes);
-    assert_eq!(run(&sqlite, insert, &[Param::Integer(2), larger]), Err(SqlFaultKind::Limit));
+    assert_eq!(
+        run(&sqlite, insert, &[Param::Integer(2), larger]),
+        Err(SqlFaultKind::Limit)
+    );
 }
 
 #[test]
@@ -182,8 +206,16 @@ fn constraints_have_their_own_kind_of_fault() {
 #[test]
 fn numbers_that_workers_would_change_are_refused() {
     let sqlite = database();
-    for statement in ["SELECT 0.5", "SELECT 9007199254740992", "SELECT CAST(x'ff' AS TEXT)"] {
-        assert_eq!(run(&sqlite, statement, &[]), Err(SqlFaultKind::Mistyped), "{statement}");
+    for statement in [
+        "SELECT 0.5",
+        "SELECT 9007199254740992",
+        "SELECT CAST(x'ff' AS TEXT)",
+    ] {
+        assert_eq!(
+            run(&sqlite, statement, &[]),
+            Err(SqlFaultKind::Mistyped),
+            "{statement}"
+        );
     }
     assert_eq!(run(&sqlite, "SELECT 9007199254740991", &[]), Ok(0));
 }

@@ -35,20 +35,42 @@ pub enum End {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Command {
     /// Notes `n` and ends so.
-    Note { n: u64, end: End },
+    Note {
+        n: u64,
+        end: End,
+    },
     /// Notes `n` as told by `sender`; fails when it is `poison`.
-    Told { sender: String, n: u64 },
+    Told {
+        sender: String,
+        n: u64,
+    },
     /// Notes `n` and tells it to others.
-    Tell { to: Vec<ObjectKey>, n: u64 },
+    Tell {
+        to: Vec<ObjectKey>,
+        n: u64,
+    },
     /// Tells `count` numbers to others, each by itself.
-    TellMany { to: Vec<ObjectKey>, count: u64 },
+    TellMany {
+        to: Vec<ObjectKey>,
+        count: u64,
+    },
     /// Tells without having any rows.
-    TellOnly { to: Vec<ObjectKey> },
+    TellOnly {
+        to: Vec<ObjectKey>,
+    },
     /// Notes `n` and hints it to others.
-    Hint { to: Vec<ObjectKey>, n: u64 },
+    Hint {
+        to: Vec<ObjectKey>,
+        n: u64,
+    },
     Read,
-    SetTimer { name: String, due: u64 },
-    StopTimer { name: String },
+    SetTimer {
+        name: String,
+        due: u64,
+    },
+    StopTimer {
+        name: String,
+    },
 }
 
 /// What a notebook says of itself.
@@ -91,7 +113,10 @@ fn note(memory: &mut Tracked<Memory>, turn: &Turn<'_>, sender: &str, n: u64) -> 
         return Ok(());
     }
     let at = memory.notes.len() as u64;
-    turn.write(INSERT, &[Param::number(at), Param::Text(sender), Param::number(n)])?;
+    turn.write(
+        INSERT,
+        &[Param::number(at), Param::Text(sender), Param::number(n)],
+    )?;
     memory.change().notes.push((sender.to_owned(), n));
     Ok(())
 }

@@ -58,11 +58,13 @@ pub enum Reply {
 /// Carries a command out.
 pub async fn run(gateway: &Gateway<NativeHost>, command: Command) -> Reply {
     let done = match command {
-        Command::CreateUser { name, password, admin } => {
-            admin::accounts::create_user(gateway, &name, Some(&password), admin)
-                .await
-                .map(|user_id| format!("created {user_id}"))
-        }
+        Command::CreateUser {
+            name,
+            password,
+            admin,
+        } => admin::accounts::create_user(gateway, &name, Some(&password), admin)
+            .await
+            .map(|user_id| format!("created {user_id}")),
         Command::SetPassword {
             name,
             password,

@@ -16,7 +16,9 @@ pub fn check_files(directory: &Directory) -> Vec<String> {
         .flat_map(|shard| {
             let file = file_name(&shard);
             let problems = check_file(directory, &file).unwrap_or_else(|error| vec![error]);
-            problems.into_iter().map(move |problem| format!("{file}: {problem}"))
+            problems
+                .into_iter()
+                .map(move |problem| format!("{file}: {problem}"))
         })
         .collect()
 }

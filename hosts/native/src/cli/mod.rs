@@ -97,9 +97,16 @@ mod tests {
     #[test]
     fn only_known_settings_are_taken_from_the_environment() {
         let check = |names: &[&str]| {
-            check_environment(&Cli::command(), names.iter().map(ToString::to_string)).map_err(|error| error.name)
+            check_environment(&Cli::command(), names.iter().map(ToString::to_string))
+                .map_err(|error| error.name)
         };
-        assert_eq!(check(&["PATH", "SELVAGE_SERVER_NAME", "SELVAGE_DATA_DIR", "SELVAGE_SETUP"]), Ok(()));
-        assert_eq!(check(&["SELVAGE_SERVERNAME"]), Err("SELVAGE_SERVERNAME".to_owned()));
+        assert_eq!(
+            check(&["PATH", "SELVAGE_SERVER_NAME", "SELVAGE_DATA_DIR", "SELVAGE_SETUP"]),
+            Ok(())
+        );
+        assert_eq!(
+            check(&["SELVAGE_SERVERNAME"]),
+            Err("SELVAGE_SERVERNAME".to_owned())
+        );
     }
 }

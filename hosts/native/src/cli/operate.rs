@@ -106,7 +106,14 @@ pub(super) fn user(command: UserCommand) -> CommandResult {
             common,
         } => {
             let password = password::get(given)?;
-            run(common.into(), Command::CreateUser { name, password, admin })
+            run(
+                common.into(),
+                Command::CreateUser {
+                    name,
+                    password,
+                    admin,
+                },
+            )
         }
         UserCommand::Password {
             name,

@@ -52,6 +52,6 @@ impl Quiet {
 impl Drop for Quiet {
     fn drop(&mut self) {
         // Nobody is left to be told.
-        drop(tcsetattr(io::stdin(), OptionalActions::Now, &self.0));
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.0);
     }
 }

@@ -43,7 +43,10 @@ pub(crate) async fn read(body: Incoming, bytes_max: usize) -> Result<Bytes, Read
 /// A body that comes in one piece, as most do, is not copied.
 async fn read_frames(mut body: Incoming, bytes_max: usize) -> Result<Bytes, ReadError> {
     let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
-    while let Some(frame) = timeout(PAUSE_MAX, body.frame()).await.map_err(|_| ReadError::Slow)? {
+    while let Some(frame) = timeout(PAUSE_MAX, body.frame())
+        .await
+        .map_err(|_| ReadError::Slow)?
+    {
         let Ok(data) = frame?.into_data() else { continue };
         if first.len() + rest.len() + data.len() > bytes_max {
             return Err(ReadError::TooLarge);

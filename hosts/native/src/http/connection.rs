@@ -58,7 +58,13 @@ pub(crate) async fn serve(context: Context, stream: TcpStream, stop: Stop) {
     }
     match context.tls.clone() {
         None => {
-            if let Ok(Some(protocol)) = timeout(OPENING_TIME_MAX, peek(&stream)).await {
+            let opening = timeout(OPENING_TIME_MAX, peek(&stream));
+            // One that has said nothing yet need not be heard out when the server stops.
+            let opened = tokio::select! {
+                opened = opening => opened,
+                () = stop.wait() => return,
+            };
+            if let Ok(Some(protocol)) = opened {
                 speak(context, stream, protocol, stop).await;
             }
         }

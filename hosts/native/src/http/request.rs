@@ -13,7 +13,10 @@ use super::Context;
 use super::body::{self, Outgoing, ReadError};
 
 /// Answers a request. An error closes the connection: the client is gone, or too slow to be worth an answer.
-pub(crate) async fn answer(context: Context, request: Request<Incoming>) -> Result<Response<Outgoing>, ReadError> {
+pub(crate) async fn answer(
+    context: Context,
+    request: Request<Incoming>,
+) -> Result<Response<Outgoing>, ReadError> {
     let started = Instant::now();
     let (head, incoming) = request.into_parts();
     let bytes_max = context.gateway.body_limit(&head.method, head.uri.path());
@@ -24,7 +27,10 @@ pub(crate) async fn answer(context: Context, request: Request<Incoming>) -> Resu
     };
     context.metrics.note_response(response.status().as_u16());
     let us = started.elapsed().as_micros();
-    context.metrics.latency.note(u64::try_from(us).unwrap_or(u64::MAX));
+    context
+        .metrics
+        .latency
+        .note(u64::try_from(us).unwrap_or(u64::MAX));
     Ok(response.map(Outgoing::from))
 }
 
@@ -41,7 +47,9 @@ async fn guarded(context: &Context, request: Request<Bytes>) -> Response<Body> {
     let response = AssertUnwindSafe(respond(&context.gateway, request)).catch_unwind();
     response.await.unwrap_or_else(|_| {
         tracing::error!("a request panicked");
-        let mut response = Response::new(Body::from(br#"{"errcode":"M_UNKNOWN","error":"internal error"}"#.to_vec()));
+        let mut response = Response::new(Body::from(
+            br#"{"errcode":"M_UNKNOWN","error":"internal error"}"#.to_vec(),
+        ));
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
         let json = HeaderValue::from_static("application/json");
         response.headers_mut().insert(header::CONTENT_TYPE, json);

@@ -36,7 +36,12 @@ impl Latency {
 
     pub(super) fn write(&self, text: &mut String) {
         let name = "http_request_seconds";
-        head(text, name, "From a request's head to its response's.", "histogram");
+        head(
+            text,
+            name,
+            "From a request's head to its response's.",
+            "histogram",
+        );
         let mut below = 0;
         for ((_, end), counter) in BUCKETS.iter().zip(&self.buckets) {
             below += counter.get();

@@ -76,18 +76,31 @@ impl Metrics {
                 "TLS handshakes that failed.",
                 &self.handshakes_failed,
             ),
-            ("overloads_total", "Inputs that a full queue refused.", &self.overloads),
+            (
+                "overloads_total",
+                "Inputs that a full queue refused.",
+                &self.overloads,
+            ),
             ("turns_total", "Turns.", &self.turns),
             ("batches_total", "Batches, one transaction each.", &self.batches),
             ("batch_inputs_total", "Inputs of all batches.", &self.batch_inputs),
-            ("batches_failed_total", "Batches not committed.", &self.batches_failed),
+            (
+                "batches_failed_total",
+                "Batches not committed.",
+                &self.batches_failed,
+            ),
             ("tells_given_up_total", "Tells set aside.", &self.tells_given_up),
         ];
         for (name, help, counter) in counters {
             head(text, name, help, "counter");
             line(text, name, "", counter.get());
         }
-        head(text, "http_responses_total", "Responses by class of status.", "counter");
+        head(
+            text,
+            "http_responses_total",
+            "Responses by class of status.",
+            "counter",
+        );
         for (class, counter) in self.responses.iter().enumerate().skip(1) {
             line(
                 text,
@@ -96,7 +109,12 @@ impl Metrics {
                 counter.get(),
             );
         }
-        head(text, "shard_queue_inputs", "Inputs that wait for a shard.", "gauge");
+        head(
+            text,
+            "shard_queue_inputs",
+            "Inputs that wait for a shard.",
+            "gauge",
+        );
         for (shard, waiting) in waiting.iter().enumerate() {
             line(
                 text,
@@ -115,7 +133,10 @@ impl Metrics {
 /// Begins a figure.
 pub(crate) fn head(text: &mut String, name: &str, help: &str, kind: &str) {
     // Writing to a string cannot fail.
-    let _ = write!(text, "# HELP selvage_{name} {help}\n# TYPE selvage_{name} {kind}\n");
+    let _ = write!(
+        text,
+        "# HELP selvage_{name} {help}\n# TYPE selvage_{name} {kind}\n"
+    );
 }
 
 /// One value of a figure.

@@ -28,7 +28,10 @@ pub fn check_environment(command: &Command, names: impl Iterator<Item = String>)
     collect(command, &mut known);
     let mut unknown = names.filter(|name| name.starts_with(PREFIX) && !known.contains(name));
     unknown.next().map_or(Ok(()), |name| {
-        Err(SettingError::new(name, "there is no such setting; see selvage serve --help"))
+        Err(SettingError::new(
+            name,
+            "there is no such setting; see selvage serve --help",
+        ))
     })
 }
 

@@ -99,7 +99,9 @@ impl GatewayOptions {
     pub fn settings(&self, server_name: ServerName) -> selvage_gateway::Settings {
         let mut settings = selvage_gateway::Settings::new(server_name);
         settings.registration = self.registration;
-        settings.registration_shared_secret.clone_from(&self.registration_shared_secret);
+        settings
+            .registration_shared_secret
+            .clone_from(&self.registration_shared_secret);
         settings.default_room_version = self.default_room_version;
         settings.rate_limits = self.rate_limits;
         settings.password_hash_memory_kib = self.password_hash_memory_kib;

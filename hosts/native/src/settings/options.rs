@@ -92,7 +92,12 @@ pub struct Options {
     pub listen: Option<Vec<SocketAddr>>,
 
     /// Serve clients and other servers by HTTPS here; can be repeated; needs --tls-cert and --tls-key
-    #[arg(long, value_name = "ADDR:PORT", env = "SELVAGE_LISTEN_TLS", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "ADDR:PORT",
+        env = "SELVAGE_LISTEN_TLS",
+        value_delimiter = ','
+    )]
     pub listen_tls: Option<Vec<SocketAddr>>,
 
     /// The certificate of --listen-tls and those that it rests on, as PEM; read at the start
@@ -121,7 +126,12 @@ pub struct Options {
 
     /// Whoever knows this secret may make accounts at /_synapse/admin/v1/register, administrators' too [default: that
     /// endpoint is off]
-    #[arg(long, value_name = "SECRET", env = "SELVAGE_REGISTRATION_SHARED_SECRET", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "SECRET",
+        env = "SELVAGE_REGISTRATION_SHARED_SECRET",
+        hide_env_values = true
+    )]
     pub registration_shared_secret: Option<String>,
 
     /// The version of rooms whose creator asks for none [default: 12]
@@ -200,7 +210,9 @@ impl Options {
             log_format: self.log_format.or(other.log_format),
             log_level: self.log_level.or(other.log_level),
             registration: self.registration.or(other.registration),
-            registration_shared_secret: self.registration_shared_secret.or(other.registration_shared_secret),
+            registration_shared_secret: self
+                .registration_shared_secret
+                .or(other.registration_shared_secret),
             default_room_version: self.default_room_version.or(other.default_room_version),
             rate_limits: self.rate_limits.or(other.rate_limits),
             password_hash_memory: self.password_hash_memory.or(other.password_hash_memory),

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 use selvage_event::{RoomVersion, ServerName, UserId};
 use selvage_gateway::{
-    PASSWORD_HASH_MEMORY_DEFAULT_KIB, PASSWORD_HASH_MEMORY_MAX_KIB, PASSWORD_HASH_MEMORY_MIN_KIB, Registration,
-    Support,
+    PASSWORD_HASH_MEMORY_DEFAULT_KIB, PASSWORD_HASH_MEMORY_MAX_KIB, PASSWORD_HASH_MEMORY_MIN_KIB,
+    Registration, Support,
 };
 
 use super::{
-    GatewayOptions, LogFormat, LogLevel, Options, Outgoing, RegistrationOption, SettingError, Settings, Switch, Tls,
-    file, tls,
+    GatewayOptions, LogFormat, LogLevel, Options, Outgoing, RegistrationOption, SettingError, Settings,
+    Switch, Tls, file, tls,
 };
 use crate::directory::{SHARDS_MAX, Wanted};
 
@@ -48,7 +48,9 @@ impl Settings {
             log_format: options.log_format.unwrap_or(LogFormat::Text),
             log_level: options.log_level.unwrap_or(LogLevel::Info),
             appservice_dir: appservice_dir(options.appservice_dir)?,
-            data_dir: options.data_dir.unwrap_or_else(|| PathBuf::from(DATA_DIR_DEFAULT)),
+            data_dir: options
+                .data_dir
+                .unwrap_or_else(|| PathBuf::from(DATA_DIR_DEFAULT)),
         })
     }
 }
@@ -56,8 +58,14 @@ impl Settings {
 fn wanted(options: &Options) -> Checked<Wanted> {
     let server_name = options.server_name.as_ref().map(ServerName::parse).transpose();
     let server_name = server_name.map_err(|error| SettingError::new("--server-name", error))?;
-    if options.shards.is_some_and(|shards| !(1..=SHARDS_MAX).contains(&shards)) {
-        return Err(SettingError::new("--shards", format!("not between 1 and {SHARDS_MAX}")));
+    if options
+        .shards
+        .is_some_and(|shards| !(1..=SHARDS_MAX).contains(&shards))
+    {
+        return Err(SettingError::new(
+            "--shards",
+            format!("not between 1 and {SHARDS_MAX}"),
+        ));
     }
     Ok(Wanted {
         server_name,
@@ -68,17 +76,27 @@ fn wanted(options: &Options) -> Checked<Wanted> {
 /// Every address has one purpose. Port 0, of which the system makes a free one, can be said several times.
 fn check_addresses(options: &Options) -> Checked<()> {
     let mut all = Vec::new();
-    let lists = [("--listen", &options.listen), ("--listen-tls", &options.listen_tls)];
+    let lists = [
+        ("--listen", &options.listen),
+        ("--listen-tls", &options.listen_tls),
+    ];
     for (name, addresses) in lists {
         if addresses.as_ref().is_some_and(Vec::is_empty) {
             return Err(SettingError::new(name, "empty"));
         }
         all.extend(addresses.iter().flatten().map(|address| (name, *address)));
     }
-    all.extend(options.metrics_listen.map(|address| ("--metrics-listen", address)));
+    all.extend(
+        options
+            .metrics_listen
+            .map(|address| ("--metrics-listen", address)),
+    );
     for (index, (name, address)) in all.iter().enumerate() {
         if address.port() != 0 && all.iter().take(index).any(|(_, other)| other == address) {
-            return Err(SettingError::new(*name, format!("{address} is listened on twice")));
+            return Err(SettingError::new(
+                *name,
+                format!("{address} is listened on twice"),
+            ));
         }
     }
     Ok(())
@@ -150,7 +168,10 @@ fn base_url(url: Option<&str>) -> Checked<Option<String>> {
     let Some(url) = url else { return Ok(None) };
     let whole = url.trim_end_matches('/');
     if !is_url(whole) || whole.contains(['?', '#']) {
-        return Err(SettingError::new("--public-base-url", "not an http or https address"));
+        return Err(SettingError::new(
+            "--public-base-url",
+            "not an http or https address",
+        ));
     }
     Ok(Some(whole.to_owned()))
 }
@@ -165,11 +186,18 @@ fn support(options: &Options) -> Checked<Support> {
     if let Some(Err(error)) = options.support_matrix_id.as_ref().map(UserId::parse) {
         return Err(SettingError::new("--support-matrix-id", error));
     }
-    if options.support_email.as_ref().is_some_and(|address| !address.contains('@')) {
+    if options
+        .support_email
+        .as_ref()
+        .is_some_and(|address| !address.contains('@'))
+    {
         return Err(SettingError::new("--support-email", "not a mail address"));
     }
     if options.support_page.as_ref().is_some_and(|page| !is_url(page)) {
-        return Err(SettingError::new("--support-page", "not an http or https address"));
+        return Err(SettingError::new(
+            "--support-page",
+            "not an http or https address",
+        ));
     }
     Ok(Support {
         matrix_id: options.support_matrix_id.clone(),
@@ -180,12 +208,17 @@ fn support(options: &Options) -> Checked<Support> {
 
 fn outgoing(options: &Options) -> Checked<Outgoing> {
     let min = options.federation_retry_min.unwrap_or(RETRY_MIN_DEFAULT_MS);
-    let max = options.federation_retry_max.unwrap_or(RETRY_MAX_DEFAULT_MS.max(min));
+    let max = options
+        .federation_retry_max
+        .unwrap_or(RETRY_MAX_DEFAULT_MS.max(min));
     if min == 0 {
         return Err(SettingError::new("--federation-retry-min", "0"));
     }
     if min > max {
-        return Err(SettingError::new("--federation-retry-max", "less than --federation-retry-min"));
+        return Err(SettingError::new(
+            "--federation-retry-max",
+            "less than --federation-retry-min",
+        ));
     }
     Ok(Outgoing {
         extra_ca: tls::authorities(options.extra_ca.as_deref().unwrap_or_default())?,
@@ -198,7 +231,8 @@ fn outgoing(options: &Options) -> Checked<Outgoing> {
 fn appservice_dir(directory: Option<PathBuf>) -> Checked<Option<PathBuf>> {
     if let Some(directory) = &directory {
         let readable = std::fs::read_dir(directory);
-        let problem = |error| SettingError::new("--appservice-dir", format!("{}: {error}", directory.display()));
+        let problem =
+            |error| SettingError::new("--appservice-dir", format!("{}: {error}", directory.display()));
         readable.map_err(problem)?;
     }
     Ok(directory)

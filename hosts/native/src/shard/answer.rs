@@ -39,7 +39,7 @@ impl Answer {
         if let Some((sender, receipt)) = self.owed.take() {
             // Bounded by the deliveries in flight, one for each pair of object and shard. A sender that stops takes the
             // delivery up again at its next start.
-            drop(sender.push_always(Input::Answered { receipt, fate }));
+            let _ = sender.push_always(Input::Answered { receipt, fate });
         }
     }
 }

@@ -11,8 +11,8 @@ use selvage_sqlite::{Durability, Sqlite};
 use super::answer::{Answer, Fate};
 use super::held::Held;
 use super::input::{Input, Reply};
-use super::watches::Watches;
 use super::trouble;
+use super::watches::Watches;
 use crate::metrics::Metrics;
 use crate::{clock, random};
 
@@ -52,7 +52,11 @@ impl<'a> Batch<'a> {
     pub(crate) fn run(mut self, inputs: Vec<Input>) -> Result<(), SqlFault> {
         let timers_ring = self.shard.next_due(self.now).is_some_and(|due| due <= self.now);
         let lazy = !timers_ring && inputs.iter().all(Input::may_be_forgotten);
-        let durability = if lazy { Durability::Lazy } else { Durability::Synced };
+        let durability = if lazy {
+            Durability::Lazy
+        } else {
+            Durability::Synced
+        };
         self.shard.storage().begin(durability)?;
         self.metrics.batches.add(1);
         self.metrics.batch_inputs.add(inputs.len() as u64);
@@ -158,7 +162,10 @@ impl<'a> Batch<'a> {
         let given_up = given_up.map_err(sql_fault)?;
         if given_up > 0 {
             self.metrics.tells_given_up.add(given_up as u64);
-            tracing::error!(tells = given_up, "tells were set aside: their receiver cannot take them");
+            tracing::error!(
+                tells = given_up,
+                "tells were set aside: their receiver cannot take them"
+            );
         }
         Ok(())
     }

@@ -10,10 +10,13 @@ use super::input::{Input, Reply};
 use super::watches::Watches;
 use crate::queue::Queue;
 
+/// A reply, and where it goes.
+type Replied = (Reply<Vec<u8>>, Result<Vec<u8>, AskError>);
+
 /// Effects of turns, in the order of the turns.
 #[derive(Default)]
 pub(crate) struct Held {
-    replies: Vec<(Reply<Vec<u8>>, Result<Vec<u8>, AskError>)>,
+    replies: Vec<Replied>,
     woken: Vec<Reply<()>>,
     wakes: Vec<Wake>,
     hints: Vec<Delivery>,
@@ -39,7 +42,11 @@ impl Held {
     }
 
     /// Lets everything go: the commit is durable. Whoever has left by now misses nothing.
-    pub(crate) fn release(self, watches: &mut Watches, queue_of: impl Fn(&Delivery) -> Option<Arc<Queue<Input>>>) {
+    pub(crate) fn release(
+        self,
+        watches: &mut Watches,
+        queue_of: impl Fn(&Delivery) -> Option<Arc<Queue<Input>>>,
+    ) {
         for (to, reply) in self.replies {
             drop(to.send(reply));
         }
@@ -54,7 +61,7 @@ impl Held {
         }
         for hint in self.hints {
             if let Some(queue) = queue_of(&hint) {
-                drop(queue.push(Input::Hint(hint)));
+                let _ = queue.push(Input::Hint(hint));
             }
         }
     }

@@ -94,7 +94,9 @@ impl Opener {
                     message: fault.message,
                 }
             }
-            OpenError::Fault(selvage_object::Fault::Corrupt(message)) => StartError::Damaged { path, message },
+            OpenError::Fault(selvage_object::Fault::Corrupt(message)) => {
+                StartError::Damaged { path, message }
+            }
             OpenError::Fault(_) => StartError::Other { path, source },
         }
     }

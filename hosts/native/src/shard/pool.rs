@@ -50,7 +50,12 @@ impl ShardPool {
     ///
     /// # Errors
     /// When one of the databases cannot be opened.
-    pub fn start(directory: &Path, shards: u16, kinds: &Kinds, metrics: &Arc<Metrics>) -> Result<Self, StartError> {
+    pub fn start(
+        directory: &Path,
+        shards: u16,
+        kinds: &Kinds,
+        metrics: &Arc<Metrics>,
+    ) -> Result<Self, StartError> {
         let shards = shards.max(1);
         let queues = (0..shards).map(|_| Arc::new(Queue::new(QUEUE_MAX)));
         let placement = Placement::Hashed { shards };
@@ -78,7 +83,9 @@ impl ShardPool {
         opened: mpsc::Sender<Result<(), StartError>>,
     ) -> io::Result<()> {
         let (queues, metrics) = (self.queues.clone(), Arc::clone(metrics));
-        let thread = Builder::new().name(format!("shard-{index}")).stack_size(STACK_BYTES);
+        let thread = Builder::new()
+            .name(format!("shard-{index}"))
+            .stack_size(STACK_BYTES);
         let thread = thread.spawn(move || {
             let shard = match opener.open() {
                 Ok(shard) => shard,
@@ -101,18 +108,18 @@ impl ShardPool {
     }
 
     /// Gives an input to the shard that houses the object.
-    pub(crate) fn push(&self, object: &ObjectKey, input: Input) -> Result<(), Rejected<Input>> {
+    pub(crate) fn push(&self, object: &ObjectKey, input: Input) -> Result<(), Rejected> {
         match self.queues.of_shard(&self.placement.shard_of(object)) {
             Some(queue) => queue.push(input),
-            None => Err(Rejected::Closed(input)),
+            None => Err(Rejected::Closed),
         }
     }
 
     /// Gives an input to the shard of this number.
-    pub(crate) fn push_to(&self, shard: usize, input: Input) -> Result<(), Rejected<Input>> {
+    pub(crate) fn push_to(&self, shard: usize, input: Input) -> Result<(), Rejected> {
         match self.queues.of(shard) {
             Some(queue) => queue.push(input),
-            None => Err(Rejected::Closed(input)),
+            None => Err(Rejected::Closed),
         }
     }
 
@@ -120,7 +127,7 @@ impl ShardPool {
     pub(crate) fn end_waits(&self) {
         for queue in self.queues.0.iter() {
             // A queue that is closed has none.
-            drop(queue.push_always(Input::EndWaits));
+            let _ = queue.push_always(Input::EndWaits);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the gateway is told when a command was not carried out.
 
-use selvage_gateway::AskError;
+use selvage_gateway::{AskError, STORAGE_FULL};
 use selvage_object::{Failure, Fault, ObjectKey, SqlFault, SqlFaultKind};
 
 /// When to come back to a shard whose queue is full, in milliseconds.
@@ -29,7 +29,7 @@ pub(crate) fn of_turn(object: &ObjectKey, failure: Failure) -> AskError {
 /// The error of everybody whose turn was in a batch that was not committed.
 pub(crate) fn of_database(fault: &SqlFault) -> AskError {
     AskError::Unavailable(match fault.kind {
-        SqlFaultKind::Full => "the disk is full".to_owned(),
+        SqlFaultKind::Full => STORAGE_FULL.to_owned(),
         SqlFaultKind::Damaged => "the database is damaged".to_owned(),
         _ => "the database failed".to_owned(),
     })

@@ -81,7 +81,10 @@ impl Worker {
                 self.send_deliveries();
             }
             Ok(Err(fault)) => self.fail_batch(held, &fault),
-            Err(_) => self.fail_batch(held, &SqlFault::new(SqlFaultKind::Other, "a panic in the turn loop")),
+            Err(_) => self.fail_batch(
+                held,
+                &SqlFault::new(SqlFaultKind::Other, "a panic in the turn loop"),
+            ),
         }
         self.metrics.note_watches(self.index, self.watches.len());
     }
@@ -131,7 +134,7 @@ impl Worker {
         };
         let answer = Answer::new(own, &delivery);
         if let Some(queue) = self.queues.of_delivery(&delivery) {
-            drop(queue.push(Input::Deliver { delivery, answer }));
+            let _ = queue.push(Input::Deliver { delivery, answer });
         }
     }
 

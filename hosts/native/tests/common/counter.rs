@@ -22,11 +22,18 @@ pub enum Command {
     /// Writes a row, and wakes whoever watches.
     Add,
     /// Writes a row as told by somebody, once.
-    Told { sender: String, n: u64 },
+    Told {
+        sender: String,
+        n: u64,
+    },
     /// Writes a row and tells others its number.
-    Tell { to: Vec<ObjectKey> },
+    Tell {
+        to: Vec<ObjectKey>,
+    },
     /// What it was told by somebody, in order.
-    ToldBy { sender: String },
+    ToldBy {
+        sender: String,
+    },
     /// How many rows there are.
     Read,
     /// Waits until the gate is open.
@@ -75,11 +82,17 @@ fn count(turn: &Turn<'_>) -> Result<u64, Fault> {
 
 fn add(memory: &mut Tracked<u64>, turn: &mut Turn<'_>, sender: &str, n: u64) -> Result<(), Failure> {
     let known = "SELECT 1 FROM counts WHERE object = ?1 AND sender = ?2 AND n = ?3";
-    if turn.row(known, &[Param::Text(sender), Param::number(n)])?.is_some() {
+    if turn
+        .row(known, &[Param::Text(sender), Param::number(n)])?
+        .is_some()
+    {
         return Ok(());
     }
     let insert = "INSERT INTO counts (object, at, sender, n) VALUES (?1, ?2, ?3, ?4)";
-    turn.write(insert, &[Param::number(**memory), Param::Text(sender), Param::number(n)])?;
+    turn.write(
+        insert,
+        &[Param::number(**memory), Param::Text(sender), Param::number(n)],
+    )?;
     *memory.change() += 1;
     turn.wake(**memory);
     Ok(())

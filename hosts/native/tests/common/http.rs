@@ -32,14 +32,24 @@ pub fn exchange(to: SocketAddr, bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     Ok(answer)
 }
 
-pub fn request(to: SocketAddr, method: &str, path: &str, token: Option<&str>, body: &str) -> std::io::Result<Answer> {
-    let token = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
+pub fn request(
+    to: SocketAddr,
+    method: &str,
+    path: &str,
+    token: Option<&str>,
+    body: &str,
+) -> std::io::Result<Answer> {
+    let token = token
+        .map(|token| format!("authorization: Bearer {token}\r\n"))
+        .unwrap_or_default();
     let length = body.len();
     let text = format!(
         "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{token}content-length: {length}\r\n\r\n{body}"
     );
     let answer = String::from_utf8(exchange(to, text.as_bytes())?).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or(std::io::ErrorKind::UnexpectedEof)?;
+    let (head, body) = answer
+        .split_once("\r\n\r\n")
+        .ok_or(std::io::ErrorKind::UnexpectedEof)?;
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
     Ok(Answer {
         status: status.unwrap(),
@@ -50,9 +60,8 @@ pub fn request(to: SocketAddr, method: &str, path: &str, token: Option<&str>, bo
 
 /// Makes an account; on success returns its access token.
 pub fn register(to: SocketAddr, name: &str) -> std::io::Result<Result<String, Answer>> {
-    let body = format!(
-        r#"{{"username":"{name}","password":"long enough","auth":{{"type":"m.login.dummy"}}}}"#
-    );
+    let body =
+        format!(r#"{{"username":"{name}","password":"long enough","auth":{{"type":"m.login.dummy"}}}}"#);
     let answer = request(to, "POST", "/_matrix/client/v3/register", None, &body)?;
     if answer.status != 200 {
         return Ok(Err(answer));

@@ -44,7 +44,15 @@ impl Server {
     /// A server that announces as many addresses as the arguments have of `--listen` and `--listen-tls`.
     pub fn start_with(data: &Path, arguments: &[&str]) -> Self {
         let mut child = program()
-            .args(["serve", "--registration", "open", "--rate-limits", "off", "--password-hash-memory", "8"])
+            .args([
+                "serve",
+                "--registration",
+                "open",
+                "--rate-limits",
+                "off",
+                "--password-hash-memory",
+                "8",
+            ])
             .arg("--data-dir")
             .arg(data)
             .args(arguments)
@@ -52,7 +60,10 @@ impl Server {
             .spawn()
             .unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
-        let count = arguments.iter().filter(|argument| argument.starts_with("--listen")).count();
+        let count = arguments
+            .iter()
+            .filter(|argument| argument.starts_with("--listen"))
+            .count();
         let addresses = (0..count).map(|_| address(&mut output)).collect();
         Self {
             child,
@@ -101,6 +112,9 @@ impl Drop for Server {
 fn address(output: &mut impl BufRead) -> SocketAddr {
     let mut line = String::new();
     output.read_line(&mut line).unwrap();
-    let (_, address) = line.trim().rsplit_once("://").unwrap_or_else(|| panic!("announced {line:?}"));
+    let (_, address) = line
+        .trim()
+        .rsplit_once("://")
+        .unwrap_or_else(|| panic!("announced {line:?}"));
     address.parse().unwrap()
 }
