@@ -157,15 +157,11 @@ pub(crate) fn stripped_state(view: View<'_>, event: &Event) -> Result<Vec<Json>,
     let now = view.now()?;
     let mut stripped = Vec::with_capacity(STRIPPED.len() + 2);
     for kind in STRIPPED {
-        stripped.extend(
-            now.stored(kind, "")?
-                .map(|stored| strip(&shown(&stored)?))
-                .transpose()?,
-        );
+        stripped.extend(now.shown(kind, "")?.as_ref().map(strip).transpose()?);
     }
     if event.state_key() != Some(event.sender().as_str()) {
-        let sender = now.event("m.room.member", event.sender().as_str())?;
-        stripped.extend(sender.map(|sender| strip(&sender)).transpose()?);
+        let sender = now.shown("m.room.member", event.sender().as_str())?;
+        stripped.extend(sender.as_ref().map(strip).transpose()?);
     }
     stripped.push(strip(event)?);
     Ok(stripped)

@@ -75,7 +75,12 @@ fn changed_receipts(
     if eyes.until().is_none_or(|until| until <= command.to) {
         return Ok(None);
     }
-    Ok(receipts::changed(view, &command.viewer.user_id, after, command.to)?)
+    Ok(receipts::changed(
+        view,
+        &command.viewer.user_id,
+        after,
+        command.to,
+    )?)
 }
 
 /// Whether the room knows the viewer at all: one who was invited and never joined sees the own membership event.

@@ -66,7 +66,11 @@ impl StateReader<'_> {
     pub(crate) fn state(&self) -> Result<Vec<Json>, Failure> {
         let known = self.known()?;
         let end = self.readable(self.command.to)?;
-        let start = if self.command.state_after { end } else { self.start(end)? };
+        let start = if self.command.state_after {
+            end
+        } else {
+            self.start(end)?
+        };
         let mut ids = Ids::new();
         self.add_difference(known, start, !self.leaves_members_out(), &mut ids)?;
         ids.extend(self.unshown(start, end)?);
@@ -100,7 +104,9 @@ impl StateReader<'_> {
     /// The ids of the events that the timeline shows.
     fn shown(&self) -> BTreeSet<&str> {
         let events = self.timeline.iter();
-        events.map(|(stored, _)| stored.event.event_id().as_str()).collect()
+        events
+            .map(|(stored, _)| stored.event.event_id().as_str())
+            .collect()
     }
 
     /// Whether the client is sent the state anew, and loads members lazily: then only those that the timeline needs.
@@ -118,7 +124,10 @@ impl StateReader<'_> {
                 continue;
             }
             if let Some(id) = difference.right {
-                let key = (difference.event_type.to_string(), difference.state_key.to_string());
+                let key = (
+                    difference.event_type.to_string(),
+                    difference.state_key.to_string(),
+                );
                 ids.insert(key, id);
             }
         }
@@ -128,7 +137,9 @@ impl StateReader<'_> {
     /// The members that a client needs to show the timeline, and the viewer.
     fn add_senders(&self, start: State, end: State, ids: &mut Ids) -> Result<(), Failure> {
         let senders = self.timeline.iter();
-        let mut wanted: BTreeSet<&str> = senders.map(|(stored, _)| stored.event.sender().as_str()).collect();
+        let mut wanted: BTreeSet<&str> = senders
+            .map(|(stored, _)| stored.event.sender().as_str())
+            .collect();
         if self.command.full_state || !matches!(self.command.from, WindowStart::After(_)) {
             wanted.insert(&self.command.viewer.user_id);
         }
@@ -138,7 +149,10 @@ impl StateReader<'_> {
             let last = member(end)?.filter(|id| !shown.contains(id.as_str()));
             let id = last.map_or_else(|| member(start), |id| Ok(Some(id)))?;
             if let Some(id) = id {
-                ids.insert(("m.room.member".to_owned(), user_id.to_owned()), id.as_str().to_owned());
+                ids.insert(
+                    ("m.room.member".to_owned(), user_id.to_owned()),
+                    id.as_str().to_owned(),
+                );
             }
         }
         Ok(())

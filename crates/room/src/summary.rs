@@ -28,8 +28,8 @@ fn heroes(view: View<'_>, viewer: &str) -> Result<Vec<String>, Failure> {
     let named = |event: Option<selvage_event::Event>, key: &str| {
         event.is_some_and(|event| event.content_str(key).is_some_and(|name| !name.is_empty()))
     };
-    if named(now.event("m.room.name", "")?, "name")
-        || named(now.event("m.room.canonical_alias", "")?, "alias")
+    if named(now.shown("m.room.name", "")?, "name")
+        || named(now.shown("m.room.canonical_alias", "")?, "alias")
     {
         return Ok(Vec::new());
     }

@@ -4,6 +4,7 @@ use selvage_event::auth::{EventLookup, KnownEvent, StateLookup};
 use selvage_event::{Event, EventId, Membership};
 use selvage_object::{Failure, Fault, Param, Row, Turn};
 
+use crate::client_event;
 use crate::error::{forbidden, stored, trie};
 use crate::event_ref;
 use crate::memory::{self, Head, Memory};
@@ -164,6 +165,14 @@ impl At<'_> {
             return Ok(None);
         };
         self.view.stored_by_id(id.as_str())
+    }
+
+    /// The event for a type and state key, as it is shown.
+    pub(crate) fn shown(&self, kind: &str, state_key: &str) -> Result<Option<Event>, Fault> {
+        self.stored(kind, state_key)?
+            .as_ref()
+            .map(client_event::shown)
+            .transpose()
     }
 
     /// A user's membership; leave when there is none.

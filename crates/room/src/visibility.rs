@@ -88,10 +88,9 @@ impl<'a> Eyes<'a> {
                 membership,
             ));
         }
+        // What is said of the users themselves is not kept from them: a ban of one who was never in the room, too.
         if event.is_state_of("m.room.member", self.user_id) {
-            let after = event.membership().unwrap_or(Membership::Leave);
-            let own = sees || self.allows(history, after, stored.pos) || membership != Membership::Leave;
-            return Ok((own, after));
+            return Ok((true, event.membership().unwrap_or(Membership::Leave)));
         }
         Ok((sees, membership))
     }
