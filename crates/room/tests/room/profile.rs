@@ -1,0 +1,72 @@
+//! Profiles in the rooms of their users (spec: client-server-api §profiles).
+
+use selvage_protocol::room::{MembershipAction, ProfileChanged};
+use selvage_protocol::user::{Profile, SetProfile};
+use selvage_protocol::user_key;
+use serde_json::json;
+
+use crate::fixture::{ALICE, BOB, CAROL, Fixture};
+
+fn named(name: Option<&str>) -> ProfileChanged {
+    ProfileChanged {
+        user_id: BOB.to_owned(),
+        profile: Profile {
+            displayname: name.map(str::to_owned),
+            avatar_url: None,
+        },
+    }
+}
+
+#[test]
+fn a_new_name_reaches_the_room_once() {
+    let mut fixture = Fixture::peopled("invite", "shared");
+    let before = fixture.events();
+    for (name, events) in [
+        (Some("Bob"), 1),
+        (Some("Bob"), 1),
+        (Some("Rob"), 2),
+        (None, 3),
+        (None, 3),
+    ] {
+        fixture.server.ask(&fixture.room, named(name)).unwrap();
+        assert_eq!(fixture.events(), before + events, "{name:?}");
+        let content = fixture.state(ALICE, "m.room.member", BOB).unwrap();
+        assert_eq!(content.get("displayname"), name.map(|name| json!(name)).as_ref());
+    }
+}
+
+#[test]
+fn the_user_object_tells_its_rooms() {
+    let mut fixture = Fixture::peopled("invite", "shared");
+    let sync = fixture.sync(ALICE, None);
+    let ask = SetProfile {
+        field: "displayname".to_owned(),
+        value: Some("Bob".to_owned()),
+    };
+    fixture.server.ask(&user_key(BOB), ask).unwrap();
+    assert_eq!(
+        fixture.sync(ALICE, Some(&sync)).timeline(fixture.room_id()),
+        ["member|@bob:test|join"]
+    );
+    let content = fixture.state(ALICE, "m.room.member", BOB).unwrap();
+    assert_eq!(content["displayname"], json!("Bob"));
+}
+
+#[test]
+fn those_who_are_not_in_the_room_change_nothing_in_it() {
+    for action in [MembershipAction::Kick, MembershipAction::Ban] {
+        let mut fixture = Fixture::peopled("invite", "shared");
+        fixture.change(ALICE, action, BOB).unwrap();
+        let before = fixture.events();
+        fixture.server.ask(&fixture.room, named(Some("Bob"))).unwrap();
+        assert_eq!(fixture.events(), before);
+    }
+    let mut fixture = Fixture::alone("invite", "shared");
+    let before = fixture.events();
+    let ask = ProfileChanged {
+        user_id: CAROL.to_owned(),
+        ..named(Some("Carol"))
+    };
+    fixture.server.ask(&fixture.room, ask).unwrap();
+    assert_eq!(fixture.events(), before);
+}
