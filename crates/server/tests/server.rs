@@ -1,0 +1,100 @@
+//! Scenarios of the server object, over a real shard.
+
+use selvage_protocol::server::{
+    CheckRegistrationToken, CreateRegistrationToken, Identity, UseRegistrationToken,
+};
+use selvage_protocol::server_key;
+use selvage_sim::asks::errcode;
+use selvage_sim::{Layout, Server};
+
+fn server() -> Server {
+    Server::new("test", Layout::default(), 1)
+}
+
+fn identity(server: &mut Server, name: &str) -> Result<(String, String, String), selvage_object::Failure> {
+    let ask = Identity {
+        server_name: name.to_owned(),
+    };
+    let reply = server.ask(&server_key(), ask)?;
+    Ok((reply.key_id, reply.seed, reply.mac_key))
+}
+
+#[test]
+fn the_identity_is_made_once_and_serves_one_name() {
+    let mut server = server();
+    let first = identity(&mut server, "test").unwrap();
+    assert!(first.0.starts_with("ed25519:"));
+    assert_eq!((first.1.len(), first.2.len()), (43, 43));
+    assert_ne!(first.1, first.2);
+    server.restart();
+    assert_eq!(identity(&mut server, "test").unwrap(), first);
+    assert_eq!(errcode(identity(&mut server, "other")), "M_INVALID_PARAM");
+    assert_eq!(identity(&mut server, "test").unwrap(), first);
+}
+
+#[test]
+fn an_identity_that_was_not_durable_is_no_identity() {
+    let mut server = server();
+    let ask = Identity {
+        server_name: "test".to_owned(),
+    };
+    let lost = server
+        .turn(&server_key(), &selvage_sim::server::command(ask))
+        .unwrap();
+    let shard = server.shard_of(&server_key());
+    server.crash(&shard, false);
+    let made = identity(&mut server, "test").unwrap();
+    assert!(!String::from_utf8(lost).unwrap().contains(&made.1));
+}
+
+#[test]
+fn a_registration_token_is_good_for_so_many_uses() {
+    for (uses, good) in [(Some(0), 0), (Some(1), 1), (Some(3), 3), (None, 5)] {
+        let mut server = server();
+        let create = CreateRegistrationToken {
+            uses,
+            expires_ms: None,
+        };
+        let token = server.ask(&server_key(), create).unwrap().token;
+        let spend = |server: &mut Server, receipt: usize| {
+            let spend = UseRegistrationToken {
+                token: token.clone(),
+                receipt: receipt.to_string(),
+            };
+            server.ask(&server_key(), spend)
+        };
+        let check = |server: &mut Server| {
+            let check = CheckRegistrationToken { token: token.clone() };
+            server.ask(&server_key(), check).unwrap()
+        };
+        for receipt in 0..good {
+            assert!(check(&mut server), "{uses:?}");
+            spend(&mut server, receipt).unwrap();
+            spend(&mut server, receipt).unwrap();
+            server.restart();
+        }
+        if uses.is_some() {
+            assert!(!check(&mut server), "{uses:?}");
+            assert_eq!(errcode(spend(&mut server, 100)), "M_FORBIDDEN");
+        }
+    }
+}
+
+#[test]
+fn a_registration_token_ends_in_time() {
+    let mut server = server();
+    let create = CreateRegistrationToken {
+        uses: None,
+        expires_ms: Some(server.now().0 + 1_000),
+    };
+    let token = server.ask(&server_key(), create).unwrap().token;
+    for (ms, good) in [(999, true), (1, false)] {
+        server.tick(ms);
+        let check = CheckRegistrationToken { token: token.clone() };
+        assert_eq!(server.ask(&server_key(), check).unwrap(), good);
+    }
+    let unknown = CheckRegistrationToken {
+        token: "unknown".to_owned(),
+    };
+    assert!(!server.ask(&server_key(), unknown).unwrap());
+}
