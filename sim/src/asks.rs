@@ -154,7 +154,13 @@ pub fn create(
 /// A message event of type `m.room.message`.
 #[must_use]
 pub fn message(sender: &str, txn_id: &str, body: &str) -> Send {
-    event(sender, Some(txn_id), "m.room.message", None, &json!({ "body": body, "msgtype": "m.text" }))
+    event(
+        sender,
+        Some(txn_id),
+        "m.room.message",
+        None,
+        &json!({ "body": body, "msgtype": "m.text" }),
+    )
 }
 
 /// A state event.
@@ -166,12 +172,24 @@ pub fn put_state(sender: &str, kind: &str, state_key: &str, content: &Value) -> 
 /// A redaction.
 #[must_use]
 pub fn redaction(sender: &str, txn_id: &str, target: &str) -> Send {
-    event(sender, Some(txn_id), "m.room.redaction", None, &json!({ "redacts": target }))
+    event(
+        sender,
+        Some(txn_id),
+        "m.room.redaction",
+        None,
+        &json!({ "redacts": target }),
+    )
 }
 
 /// Any event, from [`DEVICE`].
 #[must_use]
-pub fn event(sender: &str, txn_id: Option<&str>, kind: &str, state_key: Option<&str>, content: &Value) -> Send {
+pub fn event(
+    sender: &str,
+    txn_id: Option<&str>,
+    kind: &str,
+    state_key: Option<&str>,
+    content: &Value,
+) -> Send {
     Send {
         sender: sender.to_owned(),
         device_id: DEVICE.to_owned(),

@@ -64,7 +64,9 @@ impl SyncReply {
     /// What the timeline of a room says, in short; see [`told`].
     #[must_use]
     pub fn timeline(&self, room_id: &str) -> Vec<String> {
-        self.slices.get(room_id).map_or(Vec::new(), |slice| told(&slice.timeline))
+        self.slices
+            .get(room_id)
+            .map_or(Vec::new(), |slice| told(&slice.timeline))
     }
 }
 

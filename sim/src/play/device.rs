@@ -41,7 +41,8 @@ pub(crate) struct Syncing {
 
 impl Syncing {
     pub(crate) fn new(changes: ChangesReply) -> Self {
-        let window = |(id, change): (&String, &selvage_protocol::user::RoomChange)| Some((id.clone(), change.window?));
+        let window =
+            |(id, change): (&String, &selvage_protocol::user::RoomChange)| Some((id.clone(), change.window?));
         Self {
             left: changes.rooms.iter().filter_map(window).collect(),
             changes,
@@ -87,15 +88,27 @@ pub(crate) fn read(json: &Json) -> Read {
         id: text("event_id").unwrap_or_default(),
         state: text("state_key").map(|state_key| (kind, state_key)),
         sender: text("sender").unwrap_or_default(),
-        content: event.get("content").and_then(Value::as_object).cloned().unwrap_or_default(),
+        content: event
+            .get("content")
+            .and_then(Value::as_object)
+            .cloned()
+            .unwrap_or_default(),
     }
 }
 
 impl View {
     /// Takes a slice in, with the events that lay between it and what was known.
-    pub(crate) fn take(&mut self, slice: &SliceReply, gap: Vec<String>, state_after: bool) -> Result<(), String> {
+    pub(crate) fn take(
+        &mut self,
+        slice: &SliceReply,
+        gap: Vec<String>,
+        state_after: bool,
+    ) -> Result<(), String> {
         let timeline: Vec<Read> = slice.timeline.iter().map(read).collect();
-        for id in gap.into_iter().chain(timeline.iter().map(|event| event.id.clone())) {
+        for id in gap
+            .into_iter()
+            .chain(timeline.iter().map(|event| event.id.clone()))
+        {
             if self.timeline.contains(&id) {
                 return Err(format!("{id} came twice"));
             }
@@ -116,7 +129,8 @@ impl View {
         for (event_id, kinds) in parsed(receipts) {
             for (kind, users) in kinds.as_object().into_iter().flatten() {
                 for user in users.as_object().into_iter().flat_map(Map::keys) {
-                    self.receipts.insert((user.clone(), kind.clone()), event_id.clone());
+                    self.receipts
+                        .insert((user.clone(), kind.clone()), event_id.clone());
                 }
             }
         }

@@ -55,8 +55,12 @@ impl World {
         }
         let device = &self.devices[device];
         for (room_id, room) in &self.rooms {
-            knows(device, room_id, room)
-                .map_err(|wrong| format!("in the end {} {} knows {room_id} wrongly: {wrong}", device.user, device.id))?;
+            knows(device, room_id, room).map_err(|wrong| {
+                format!(
+                    "in the end {} {} knows {room_id} wrongly: {wrong}",
+                    device.user, device.id
+                )
+            })?;
         }
         let user = &self.users[device.user];
         if user.data.get("") != device.known.data.get("") {
@@ -69,12 +73,15 @@ impl World {
     fn lists(&mut self) -> Checked {
         for user in USERS {
             let reply = self.turn(&user_key(user), &command(JoinedRooms {}), Waiting::Nothing);
-            let mut listed: Vec<String> = serde_json::from_slice(&reply.map_err(|failure| failure.to_string())?)
-                .map_err(|error| error.to_string())?;
+            let mut listed: Vec<String> =
+                serde_json::from_slice(&reply.map_err(|failure| failure.to_string())?)
+                    .map_err(|error| error.to_string())?;
             listed.sort();
             let joined: Vec<String> = self.with_membership(user, "join");
             if listed != joined {
-                return Err(format!("{user} is told of the rooms {listed:?} and is in {joined:?}"));
+                return Err(format!(
+                    "{user} is told of the rooms {listed:?} and is in {joined:?}"
+                ));
             }
             self.all_rooms(user)?;
         }
@@ -82,7 +89,10 @@ impl World {
     }
 
     fn with_membership(&self, user: &str, membership: &str) -> Vec<String> {
-        let rooms = self.rooms.iter().filter(|(_, room)| room.membership(user) == membership);
+        let rooms = self
+            .rooms
+            .iter()
+            .filter(|(_, room)| room.membership(user) == membership);
         rooms.map(|(room_id, _)| room_id.clone()).collect()
     }
 
@@ -98,14 +108,23 @@ impl World {
         let reply: Value = serde_json::from_slice(&reply.map_err(|failure| failure.to_string())?)
             .map_err(|error| error.to_string())?;
         for (room_id, room) in &self.rooms {
-            let told = reply.pointer("/rooms").and_then(|rooms| rooms.get(room_id)?.get("membership")?.as_str());
+            let told = reply
+                .pointer("/rooms")
+                .and_then(|rooms| rooms.get(room_id)?.get("membership")?.as_str());
             let member = room.member(user);
             let forgotten = member.is_some_and(|member| {
-                self.users[user].forgotten.get(room_id).is_some_and(|known| *known >= member.pos)
+                self.users[user]
+                    .forgotten
+                    .get(room_id)
+                    .is_some_and(|known| *known >= member.pos)
             });
-            let is = member.map(|member| member.says("membership")).filter(|_| !forgotten);
+            let is = member
+                .map(|member| member.says("membership"))
+                .filter(|_| !forgotten);
             if told != is {
-                return Err(format!("{user} is told {told:?} of {room_id}, where it is {is:?}; forgotten: {forgotten}"));
+                return Err(format!(
+                    "{user} is told {told:?} of {room_id}, where it is {is:?}; forgotten: {forgotten}"
+                ));
             }
         }
         Ok(())
@@ -124,15 +143,17 @@ impl World {
         let left = self.server.undelivered();
         let damage = self.server.damage();
         if dead + left > 0 || !damage.is_empty() {
-            return Err(format!("{left} tells undelivered, {dead} given up, damage: {damage:?}"));
+            return Err(format!(
+                "{left} tells undelivered, {dead} given up, damage: {damage:?}"
+            ));
         }
         Ok(())
     }
 
     /// Memory is a cache: what objects say does not change when they are loaded anew.
     fn restart_changes_nothing(&mut self) -> Checked {
-        let before = self.all_said()?;
         let now = self.server.now();
+        let before = self.all_said()?;
         self.server.restart();
         self.server.set_now(now);
         let after = self.all_said()?;
@@ -222,7 +243,11 @@ fn knows(device: &Device, room_id: &str, room: &Room) -> Checked {
     if device.options.filter.lazy_load_members {
         senders(device, view, room)?;
     } else if view.state != room.states() {
-        return Err(format!("the state is {:?} and known as {:?}", room.states(), view.state));
+        return Err(format!(
+            "the state is {:?} and known as {:?}",
+            room.states(),
+            view.state
+        ));
     }
     receipts(device, view, room)
 }
@@ -238,15 +263,22 @@ fn timeline(device: &Device, view: &View, room: &Room) -> Checked {
         }
         let wanted = !filtered || event.kind == "m.room.message";
         if sees == Sees::Must && wanted {
-            return Err(format!("{event:?} is missing or out of order in {:?}", view.timeline));
+            return Err(format!(
+                "{event:?} is missing or out of order in {:?}",
+                view.timeline
+            ));
         }
     }
-    known.next().map_or(Ok(()), |id| Err(format!("{id} is out of order in {:?}", view.timeline)))
+    known.next().map_or(Ok(()), |id| {
+        Err(format!("{id} is out of order in {:?}", view.timeline))
+    })
 }
 
 /// A client that loads members lazily knows those whose events it was sent by sync.
 fn senders(device: &Device, view: &View, room: &Room) -> Checked {
-    let lacks = |((kind, _), id): (&(String, String), &String)| kind != "m.room.member" && !view.state.values().any(|known| known == id);
+    let lacks = |((kind, _), id): (&(String, String), &String)| {
+        kind != "m.room.member" && !view.state.values().any(|known| known == id)
+    };
     match room.states().iter().find(|(key, id)| lacks((key, id))) {
         None => Ok(()),
         Some((key, _)) => Err(format!("{} does not know the state {key:?}", device.id)),

@@ -36,8 +36,6 @@ pub(crate) struct Room {
     pub(crate) txns: BTreeMap<(String, String, String), String>,
     /// Indices of events by user and kind of receipt.
     pub(crate) receipts: BTreeMap<(String, String), usize>,
-    /// Which of a user's names the room has seen last.
-    pub(crate) names: BTreeMap<String, usize>,
 }
 
 /// Whether a user sees an event.

@@ -21,19 +21,44 @@ impl World {
     pub(crate) fn step(&mut self, step: &Step) -> Checked {
         self.trace.note(format!("{step:?}").as_bytes());
         match step {
-            Step::Create { by, version, join_rule, history, invite } => {
-                self.create(user(*by), version, (join_rule, history), invite)
-            }
+            Step::Create {
+                by,
+                version,
+                join_rule,
+                history,
+                invite,
+            } => self.create(user(*by), version, (join_rule, history), invite),
             Step::Send { device, room, busy } => self.message(*device, *room, *busy),
             Step::Retry { which } => self.retry(*which),
-            Step::Member { by, action, target, room } => self.member(user(*by), *action, user(*target), *room),
-            Step::State { by, room, kind, key, value } => {
+            Step::Member {
+                by,
+                action,
+                target,
+                room,
+            } => self.member(user(*by), *action, user(*target), *room),
+            Step::State {
+                by,
+                room,
+                kind,
+                key,
+                value,
+            } => {
                 let content = Map::from_iter([((*key).to_owned(), Value::from(*value))]);
                 self.state(user(*by), *room, kind, content)
             }
-            Step::Power { by, target, room, level } => self.power(user(*by), user(*target), *room, *level),
+            Step::Power {
+                by,
+                target,
+                room,
+                level,
+            } => self.power(user(*by), user(*target), *room, *level),
             Step::Redact { by, room, message } => self.redact(user(*by), *room, *message),
-            Step::Receipt { by, room, event, private } => self.receipt(user(*by), *room, *event, *private),
+            Step::Receipt {
+                by,
+                room,
+                event,
+                private,
+            } => self.receipt(user(*by), *room, *event, *private),
             Step::Typing { by, room } => self.typing(user(*by), *room),
             Step::Rename { by } => self.rename(user(*by)),
             Step::AccountData { by, room } => self.account_data(user(*by), *room),
@@ -55,6 +80,7 @@ impl World {
                 Ok(())
             }
             Step::Carry { letter, fate } => {
+                self.server.tick(1);
                 let letters = self.server.letters().max(1);
                 self.server.carry(letter % letters, *fate);
                 self.observe_names()
@@ -116,7 +142,9 @@ impl World {
     ) -> Checked {
         let mut state = asks::usual_state(by, version, join_rule, history);
         let invited = invite.iter().map(|index| user(*index)).filter(|user| *user != by);
-        state.extend(invited.map(|user| asks::state("m.room.member", user, &json!({ "membership": "invite" }))));
+        state.extend(
+            invited.map(|user| asks::state("m.room.member", user, &json!({ "membership": "invite" }))),
+        );
         let name = format!("room{}", self.room_ids.len());
         let events = state.len() + 2;
         let (key, mut create) = asks::create(&self.server, by, version, &name, state);
@@ -127,18 +155,12 @@ impl World {
         by.clone_into(&mut room.creator);
         let result = self.turn(&key, &command(create), Waiting::Nothing);
         let found = self.observe(key.name()).len();
-        self.note_name(key.name(), by);
         if result.is_err() || found != events {
-            return Err(format!("a new room has {found} events and not {events}: {result:?}"));
+            return Err(format!(
+                "a new room has {found} events and not {events}: {result:?}"
+            ));
         }
         Ok(())
-    }
-
-    /// A join shows the name that the user has now.
-    fn note_name(&mut self, room_id: &str, user: &'static str) {
-        let names = self.users.get(user).map_or(0, |user| user.names.len());
-        let names = names.saturating_sub(1);
-        self.room_mut(room_id).names.insert(user.to_owned(), names);
     }
 
     fn profile(&self, user: &str) -> Profile {
@@ -177,14 +199,24 @@ impl World {
         };
         let mut send = asks::message(device.user, &txn, &txn);
         send.device_id = device.id;
-        let result = self.turn(&room_key(&unsent.room), &command(send), Waiting::Message(unsent.txn));
+        let result = self.turn(
+            &room_key(&unsent.room),
+            &command(send),
+            Waiting::Message(unsent.txn),
+        );
         if let Some(event) = self.compare(&unsent.room, "message", &expect, &result)? {
             self.room_mut(&unsent.room).txns.insert(key, event.id);
         }
         Ok(())
     }
 
-    fn member(&mut self, by: &'static str, action: MembershipAction, target: &'static str, room: usize) -> Checked {
+    fn member(
+        &mut self,
+        by: &'static str,
+        action: MembershipAction,
+        target: &'static str,
+        room: usize,
+    ) -> Checked {
         let room_id = self.room_id(room);
         let expect = self.room(&room_id).expect_membership(by, action, target);
         let mut ask = asks::membership(by, action, target);
@@ -192,11 +224,13 @@ impl World {
             ask.profile = self.profile(by);
         }
         let result = self.turn(&room_key(&room_id), &command(ask), Waiting::Nothing);
-        let event = self.compare(&room_id, &format!("{action:?} of {target} by {by}"), &expect, &result)?;
-        if event.is_some() && action == MembershipAction::Join {
-            self.note_name(&room_id, by);
-        }
-        Ok(())
+        self.compare(
+            &room_id,
+            &format!("{action:?} of {target} by {by}"),
+            &expect,
+            &result,
+        )
+        .map(|_| ())
     }
 
     fn state(&mut self, by: &str, room: usize, kind: &str, content: Map<String, Value>) -> Checked {
@@ -204,7 +238,8 @@ impl World {
         let expect = self.room(&room_id).expect_state(by, kind, &content);
         let ask = asks::put_state(by, kind, "", &Value::Object(content));
         let result = self.turn(&room_key(&room_id), &command(ask), Waiting::Nothing);
-        self.compare(&room_id, &format!("{kind} by {by}"), &expect, &result).map(|_| ())
+        self.compare(&room_id, &format!("{kind} by {by}"), &expect, &result)
+            .map(|_| ())
     }
 
     fn power(&mut self, by: &str, target: &str, room: usize, level: i64) -> Checked {
@@ -214,15 +249,22 @@ impl World {
         let content = Value::Object(model.levels_with(target, level));
         let ask = asks::put_state(by, "m.room.power_levels", "", &content);
         let result = self.turn(&room_key(&room_id), &command(ask), Waiting::Nothing);
-        self.compare(&room_id, &format!("power {level} of {target} by {by}"), &expect, &result)
-            .map(|_| ())
+        self.compare(
+            &room_id,
+            &format!("power {level} of {target} by {by}"),
+            &expect,
+            &result,
+        )
+        .map(|_| ())
     }
 
     fn redact(&mut self, by: &str, room: usize, message: usize) -> Checked {
         let room_id = self.room_id(room);
         let model = self.room(&room_id);
         let messages = model.events.iter().enumerate();
-        let messages: Vec<_> = messages.filter(|(_, event)| event.kind == "m.room.message").collect();
+        let messages: Vec<_> = messages
+            .filter(|(_, event)| event.kind == "m.room.message")
+            .collect();
         let Some((index, target)) = messages.get(message % messages.len().max(1)) else {
             return Ok(());
         };
@@ -250,7 +292,10 @@ impl World {
             return Err(format!("a receipt of {by} in {room_id}: {result:?}"));
         }
         if result.is_ok() {
-            let standing = self.room_mut(&room_id).receipts.entry((by.to_owned(), kind.to_owned()));
+            let standing = self
+                .room_mut(&room_id)
+                .receipts
+                .entry((by.to_owned(), kind.to_owned()));
             let standing = standing.or_insert(index);
             *standing = (*standing).max(index);
         }
@@ -285,14 +330,18 @@ impl World {
     fn account_data(&mut self, by: &'static str, room: Option<usize>) -> Checked {
         self.txns += 1;
         let content = json!({ "n": self.txns });
-        let room_id = room.map(|room| self.room_id(room)).filter(|room_id| !room_id.is_empty());
+        let room_id = room
+            .map(|room| self.room_id(room))
+            .filter(|room_id| !room_id.is_empty());
         let ask = SetAccountData {
             room_id: room_id.clone(),
             kind: "org.example".to_owned(),
             content: raw(&content),
         };
         let result = self.turn(&user_key(by), &command(ask), Waiting::Nothing);
-        self.user_mut(by).data.insert(room_id.unwrap_or_default(), content.to_string());
+        self.user_mut(by)
+            .data
+            .insert(room_id.unwrap_or_default(), content.to_string());
         well(&result, "account data")
     }
 
@@ -303,7 +352,9 @@ impl World {
             room_id: room_id.clone(),
         };
         let result = self.turn(&user_key(by), &command(ask), Waiting::Nothing);
-        let in_room = known.as_ref().is_some_and(|(_, membership)| ["join", "invite"].contains(&membership.as_str()));
+        let in_room = known
+            .as_ref()
+            .is_some_and(|(_, membership)| ["join", "invite"].contains(&membership.as_str()));
         if result.is_ok() == in_room {
             return Err(format!("{by} forgets {room_id}, known as {known:?}: {result:?}"));
         }

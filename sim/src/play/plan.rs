@@ -7,7 +7,12 @@ use crate::sync::Options;
 use crate::{Fate, Layout, Prng};
 
 /// The users of a run.
-pub(crate) const USERS: [&str; 4] = ["@alice:sim.test", "@bob:sim.test", "@carol:sim.test", "@dave:sim.test"];
+pub(crate) const USERS: [&str; 4] = [
+    "@alice:sim.test",
+    "@bob:sim.test",
+    "@carol:sim.test",
+    "@dave:sim.test",
+];
 /// The devices of each user.
 pub(crate) const DEVICES_PER_USER: usize = 2;
 /// About how many steps a run has.
@@ -118,7 +123,9 @@ impl Plan {
             _ => Placement::Hashed { shards: 4 },
         };
         let loaded_bytes_max = if prng.chance(30) { 1 } else { 64 << 20 };
-        let devices = (0..USERS.len() * DEVICES_PER_USER).map(|_| options(&mut prng)).collect();
+        let devices = (0..USERS.len() * DEVICES_PER_USER)
+            .map(|_| options(&mut prng))
+            .collect();
         let length = STEPS_MIN + prng.below(STEPS_MORE);
         // A first room that all may join, so that runs meet in it.
         let mut steps = vec![create(&mut prng, Some("public"))];
@@ -140,7 +147,11 @@ impl Plan {
         let laid_out = format!("{:?}", self.layout);
         let devices = self.devices.iter().enumerate();
         let devices = devices.map(|(number, device)| format!("device {number}: {device:?}"));
-        let steps = self.steps.iter().enumerate().map(|(number, step)| format!("{number:4} {step:?}"));
+        let steps = self
+            .steps
+            .iter()
+            .enumerate()
+            .map(|(number, step)| format!("{number:4} {step:?}"));
         std::iter::once(laid_out).chain(devices).chain(steps).collect()
     }
 }
@@ -197,7 +208,9 @@ fn step(prng: &mut Prng) -> Step {
             room: room(prng),
             busy: prng.chance(5),
         },
-        22..26 => Step::Retry { which: index(prng, 8) },
+        22..26 => Step::Retry {
+            which: index(prng, 8),
+        },
         26..42 => member(prng),
         42..46 => state(prng),
         46..49 => Step::Power {
@@ -246,14 +259,26 @@ fn other(prng: &mut Prng) -> Step {
             device: device(prng),
             copy: index(prng, 4),
         },
-        16..22 => Step::Commit { shard: index(prng, 8) },
+        16..22 => Step::Commit {
+            shard: index(prng, 8),
+        },
         22..24 => Step::Crash {
             shard: index(prng, 8),
             durable: prng.chance(50),
         },
         24..36 => Step::Carry {
             letter: index(prng, 16),
-            fate: pick(prng, &[Fate::Arrive, Fate::Arrive, Fate::Arrive, Fate::Arrive, Fate::Lost, Fate::Busy]),
+            fate: pick(
+                prng,
+                &[
+                    Fate::Arrive,
+                    Fate::Arrive,
+                    Fate::Arrive,
+                    Fate::Arrive,
+                    Fate::Lost,
+                    Fate::Busy,
+                ],
+            ),
         },
         36..38 => Step::Settle,
         38 => Step::Hints {
@@ -285,7 +310,12 @@ fn room(prng: &mut Prng) -> usize {
 
 fn member(prng: &mut Prng) -> Step {
     use MembershipAction::{Ban, Invite, Join, Kick, Leave, Unban};
-    let action = pick(prng, &[Join, Join, Join, Join, Join, Invite, Invite, Leave, Leave, Kick, Ban, Unban]);
+    let action = pick(
+        prng,
+        &[
+            Join, Join, Join, Join, Join, Invite, Invite, Leave, Leave, Kick, Ban, Unban,
+        ],
+    );
     let by = user(prng);
     let own = matches!(action, Join | Leave);
     Step::Member {
@@ -299,7 +329,11 @@ fn member(prng: &mut Prng) -> Step {
 fn state(prng: &mut Prng) -> Step {
     let (kind, key, value) = match prng.below(4) {
         0 => ("m.room.history_visibility", "history_visibility", history(prng)),
-        1 => ("m.room.join_rules", "join_rule", pick(prng, &["public", "invite"])),
+        1 => (
+            "m.room.join_rules",
+            "join_rule",
+            pick(prng, &["public", "invite"]),
+        ),
         2 => ("m.room.topic", "topic", pick(prng, &["tea", "cake"])),
         _ => ("m.room.name", "name", pick(prng, &["den", "lounge", "attic"])),
     };

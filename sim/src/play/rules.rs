@@ -53,7 +53,10 @@ impl Room {
     }
 
     pub(crate) fn expect_redaction(&self, sender: &str, target: usize) -> Expect {
-        let own = self.events.get(target).is_some_and(|event| event.sender == sender);
+        let own = self
+            .events
+            .get(target)
+            .is_some_and(|event| event.sender == sender);
         Expect::new_if(self.is_joined(sender) && (own || self.power(sender) >= MODERATOR))
     }
 
@@ -100,7 +103,9 @@ impl Room {
                 if let Some(same) = same("join") {
                     return same;
                 }
-                let public = self.state("m.room.join_rules", "").is_some_and(|rule| rule.says("join_rule") == "public");
+                let public = self
+                    .state("m.room.join_rules", "")
+                    .is_some_and(|rule| rule.says("join_rule") == "public");
                 current != "ban" && (public || matches!(current, "join" | "invite"))
             }
             MembershipAction::Leave => {

@@ -47,8 +47,11 @@ impl World {
         self.devices[device].waits = false;
         let news = !changes.rooms.is_empty() || !changes.account_data.is_empty();
         let known = &self.devices[device].known;
-        if news && known.since.is_some_and(|since| since != changes.next) && changes.version <= known.version {
-            return Err(format!("device {device} would not have been woken for {changes:?}"));
+        if news && known.since.is_some_and(|since| since != changes.next) && changes.version <= known.version
+        {
+            return Err(format!(
+                "device {device} would not have been woken for {changes:?}"
+            ));
         }
         self.devices[device].syncing = Some(Syncing::new(changes));
         self.finish_sync(device)
@@ -70,7 +73,12 @@ impl World {
         Ok(())
     }
 
-    pub(crate) fn slice_came(&mut self, device: usize, room_id: &str, result: Result<Vec<u8>, Failure>) -> Checked {
+    pub(crate) fn slice_came(
+        &mut self,
+        device: usize,
+        room_id: &str,
+        result: Result<Vec<u8>, Failure>,
+    ) -> Checked {
         let slice: SliceReply = parse(result, &format!("a slice of {room_id}"))?;
         self.devices[device].waits = false;
         if let Some(syncing) = self.devices[device].syncing.as_mut() {
@@ -81,7 +89,11 @@ impl World {
 
     fn finish_sync(&mut self, device: usize) -> Checked {
         let complete = |syncing: &Syncing| {
-            let windows = syncing.changes.rooms.values().filter(|change| change.window.is_some());
+            let windows = syncing
+                .changes
+                .rooms
+                .values()
+                .filter(|change| change.window.is_some());
             syncing.slices.len() == windows.count()
         };
         if !self.devices[device].syncing.as_ref().is_some_and(complete) {
@@ -115,7 +127,9 @@ impl World {
     ) -> Checked {
         let known = &mut self.devices[device].known;
         for datum in &change.account_data {
-            known.data.insert(room_id.to_owned(), datum.content.get().to_owned());
+            known
+                .data
+                .insert(room_id.to_owned(), datum.content.get().to_owned());
         }
         let view = known.rooms.entry(room_id.to_owned()).or_default();
         let was_joined = view.membership == Some(Membership::Join) && !initial;
@@ -209,7 +223,9 @@ impl World {
             let own = sent.is_member(user);
             let readable = until.is_some_and(|until| sent.pos <= until) || world_readable(room);
             if !readable && !own {
-                return Err(format!("{room_id} shows the state {sent:?} to one who left at {until:?}"));
+                return Err(format!(
+                    "{room_id} shows the state {sent:?} to one who left at {until:?}"
+                ));
             }
         }
         Ok(())
@@ -237,7 +253,9 @@ impl World {
         let shard = self.server.shard_of(&user_key(user));
         let sql = "SELECT pos, membership FROM user_rooms JOIN objects USING (object) \
                    WHERE kind = 2 AND name = ?1 AND room_id = ?2";
-        let rows = self.server.rows(&shard, sql, &[Param::Text(user), Param::Text(room_id)]);
+        let rows = self
+            .server
+            .rows(&shard, sql, &[Param::Text(user), Param::Text(room_id)]);
         let row = rows.into_iter().next();
         row.and_then(|mut row| Some((row.integer(0).ok()?, row.text(1).ok()?)))
     }

@@ -117,6 +117,9 @@ mod tests {
         run("UPDATE c SET x = 2 WHERE x = 1");
         run("DELETE FROM c WHERE x = 3");
         let written: Vec<_> = counting.take_written().into_iter().collect();
-        assert_eq!(written, [("a", 6), ("b", 1), ("c", 2)].map(|(table, rows)| (table.to_owned(), rows)));
+        assert_eq!(
+            written,
+            [("a", 6), ("b", 1), ("c", 2)].map(|(table, rows)| (table.to_owned(), rows))
+        );
     }
 }

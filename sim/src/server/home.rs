@@ -68,7 +68,10 @@ impl Home {
     /// Makes the batch durable.
     pub(crate) fn commit(&mut self) {
         if std::mem::take(&mut self.batch) {
-            self.storage.database().commit().expect("a database in memory commits");
+            self.storage
+                .database()
+                .commit()
+                .expect("a database in memory commits");
         }
     }
 

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 
 use selvage_event::{ServerName, SigningKey};
 use selvage_object::{
-    Delivery, Failure, Moment, ObjectKey, Param, Placement, REDELIVERY_CHECK_MS, Registry, Row, Shard, ShardId,
-    ShardLimits, Sql, Timestamp, Wake,
+    Delivery, Failure, Moment, ObjectKey, Param, Placement, REDELIVERY_CHECK_MS, Registry, Row, Shard,
+    ShardId, ShardLimits, Sql, Timestamp, Wake,
 };
 use selvage_protocol::Ask;
 use selvage_room::{Identity, RoomObject};
@@ -245,11 +245,7 @@ impl Server {
             return;
         }
         match self.post.remove(index) {
-            Letter::Delivery {
-                from,
-                life,
-                delivery,
-            } => self.carry_delivery(from, life, delivery, fate),
+            Letter::Delivery { from, life, delivery } => self.carry_delivery(from, life, delivery, fate),
             Letter::Ack { to, life, receipt } => self.carry_ack(&to, life, &receipt, fate),
         }
     }
@@ -264,7 +260,11 @@ impl Server {
         let home = self.home(&shard);
         let mut outcome = home.begin().deliver(moment, &delivery);
         home.hold(&mut outcome);
-        assert!(outcome.refused.is_empty(), "a tell was refused: {:?}", outcome.refused);
+        assert!(
+            outcome.refused.is_empty(),
+            "a tell was refused: {:?}",
+            outcome.refused
+        );
         if outcome.reply.is_err() {
             return self.failed(&from, life, &receipt, false);
         }
@@ -315,7 +315,11 @@ impl Server {
         let home = self.home(shard);
         let mut outcome = home.begin().ring_timers(moment).expect("timers are read");
         home.hold(&mut outcome);
-        assert!(outcome.refused.is_empty(), "a timer failed: {:?}", outcome.refused);
+        assert!(
+            outcome.refused.is_empty(),
+            "a timer failed: {:?}",
+            outcome.refused
+        );
     }
 
     /// Commits everything and carries everything, again and again, until nothing is under way.
