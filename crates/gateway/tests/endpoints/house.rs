@@ -1,0 +1,227 @@
+//! A host in one process: one shard with the product's own objects over a database in memory, on a thread of its own, and
+//! a clock that stands still until somebody waits.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use selvage_event::{ServerName, SigningKey};
+use selvage_gateway::{AskError, Host};
+use selvage_object::{
+    Delivery, Failure, Moment, ObjectKey, Placement, Registry, Shard, ShardLimits, Timestamp,
+};
+use selvage_protocol::server::IdentityReply;
+use selvage_room::{Identity, RoomObject};
+use selvage_server::ServerObject;
+use selvage_sqlite::Sqlite;
+use selvage_user::UserObject;
+
+pub(crate) const SERVER: &str = "example.org";
+const SEED: [u8; 32] = [7; 32];
+const KEY_ID: &str = "ed25519:1";
+const START_MS: u64 = 1_700_000_000_000;
+
+/// The server's identity.
+pub(crate) fn identity() -> IdentityReply {
+    IdentityReply {
+        key_id: KEY_ID.to_owned(),
+        seed: URL_SAFE_NO_PAD.encode(SEED),
+        mac_key: URL_SAFE_NO_PAD.encode([8; 32]),
+    }
+}
+
+type Reply = Result<Vec<u8>, AskError>;
+
+enum Input {
+    Ask(Moment, ObjectKey, Vec<u8>, Sender<Reply>),
+    Version(Moment, ObjectKey, Sender<u64>),
+}
+
+/// Something that happens while a request waits.
+type Meanwhile = Box<dyn FnOnce() + Send>;
+
+/// The host. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct House {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shard: Sender<Input>,
+    now: AtomicU64,
+    drawn: AtomicU64,
+    asked: Mutex<BTreeMap<&'static str, u64>>,
+    meanwhile: Mutex<Vec<Meanwhile>>,
+    waits: AtomicU64,
+    trouble: Mutex<Option<AskError>>,
+}
+
+impl House {
+    pub(crate) fn new() -> Self {
+        let (shard, inputs) = channel();
+        std::thread::spawn(move || {
+            let mut shard = open();
+            for input in inputs {
+                serve(&mut shard, input);
+            }
+        });
+        let inner = Inner {
+            shard,
+            now: AtomicU64::new(START_MS),
+            drawn: AtomicU64::new(0),
+            asked: Mutex::default(),
+            meanwhile: Mutex::default(),
+            waits: AtomicU64::new(0),
+            trouble: Mutex::default(),
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// How often objects of each kind were asked since the last call.
+    pub(crate) fn take_asked(&self) -> BTreeMap<&'static str, u64> {
+        std::mem::take(&mut self.inner.asked.lock().unwrap())
+    }
+
+    /// How often a request began to wait.
+    pub(crate) fn waits(&self) -> u64 {
+        self.inner.waits.load(Ordering::Relaxed)
+    }
+
+    /// Does this when a request next waits.
+    pub(crate) fn meanwhile(&self, act: impl FnOnce() + Send + 'static) {
+        self.inner.meanwhile.lock().unwrap().push(Box::new(act));
+    }
+
+    /// Every ask fails in this way until told otherwise.
+    pub(crate) fn trouble(&self, error: Option<AskError>) {
+        *self.inner.trouble.lock().unwrap() = error;
+    }
+
+    /// Lets time pass.
+    pub(crate) fn pass_ms(&self, ms: u64) {
+        self.inner.now.fetch_add(ms, Ordering::Relaxed);
+    }
+
+    fn moment(&self) -> Moment {
+        Moment {
+            now: self.now(),
+            seed: self.random(),
+        }
+    }
+}
+
+impl Host for House {
+    async fn ask(&self, to: &ObjectKey, command: Vec<u8>) -> Reply {
+        *self
+            .inner
+            .asked
+            .lock()
+            .unwrap()
+            .entry(to.kind().name())
+            .or_default() += 1;
+        if let Some(error) = self.inner.trouble.lock().unwrap().clone() {
+            return Err(error);
+        }
+        let (answer, reply) = channel();
+        self.inner
+            .shard
+            .send(Input::Ask(self.moment(), to.clone(), command, answer))
+            .unwrap();
+        reply.recv().unwrap()
+    }
+
+    async fn wait(&self, of: &ObjectKey, seen: u64, timeout_ms: u64) -> Result<(), AskError> {
+        self.inner.waits.fetch_add(1, Ordering::Relaxed);
+        let (answer, version) = channel();
+        self.inner
+            .shard
+            .send(Input::Version(self.moment(), of.clone(), answer))
+            .unwrap();
+        if version.recv().unwrap() > seen {
+            return Ok(());
+        }
+        let acts = std::mem::take(&mut *self.inner.meanwhile.lock().unwrap());
+        if acts.is_empty() {
+            self.pass_ms(timeout_ms);
+        }
+        acts.into_iter().for_each(|act| act());
+        Ok(())
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp(self.inner.now.load(Ordering::Relaxed))
+    }
+
+    fn random(&self) -> [u8; 32] {
+        let drawn = self.inner.drawn.fetch_add(1, Ordering::Relaxed);
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&drawn.to_be_bytes());
+        selvage_object::Random::new(bytes).bytes()
+    }
+
+    async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        work()
+    }
+}
+
+fn open() -> Shard<Sqlite> {
+    let name: ServerName = SERVER.parse().unwrap();
+    let key = SigningKey::from_seed(KEY_ID, &SEED).unwrap();
+    let registry = Registry::new()
+        .with(RoomObject::new(Identity::new(name, key)))
+        .with(UserObject::new())
+        .with(ServerObject::new());
+    let limits = ShardLimits {
+        loaded_bytes_max: 1 << 20,
+    };
+    let placement = Placement::Hashed { shards: 1 };
+    Shard::open(
+        Sqlite::in_memory().unwrap(),
+        registry,
+        placement,
+        limits,
+        Timestamp(START_MS),
+    )
+    .unwrap()
+}
+
+fn serve(shard: &mut Shard<Sqlite>, input: Input) {
+    match input {
+        Input::Ask(moment, to, command, answer) => {
+            let outcome = shard.ask(moment, &to, &command);
+            settle(shard, moment, outcome.hints);
+            let reply = outcome.reply.map_err(|failure| match failure {
+                Failure::Refusal(refusal) => AskError::Refused(refusal),
+                Failure::Fault(fault) => AskError::Unavailable(fault.to_string()),
+            });
+            let _ = answer.send(reply);
+        }
+        Input::Version(moment, of, answer) => {
+            let _ = answer.send(shard.version(moment, &of).unwrap());
+        }
+    }
+}
+
+/// Delivers until nothing is left to deliver.
+fn settle(shard: &mut Shard<Sqlite>, moment: Moment, hints: Vec<Delivery>) {
+    let mut letters = hints;
+    loop {
+        for delivery in std::mem::take(&mut letters) {
+            letters.extend(shard.deliver(moment, &delivery).hints);
+        }
+        for delivery in shard.take_deliveries(moment.now).unwrap() {
+            let outcome = shard.deliver(moment, &delivery);
+            assert!(outcome.reply.is_ok() && outcome.refused.is_empty(), "{outcome:?}");
+            letters.extend(outcome.hints);
+            shard.delivered(&delivery.receipt()).unwrap();
+        }
+        if letters.is_empty() && shard.take_deliveries(moment.now).unwrap().is_empty() {
+            return;
+        }
+    }
+}
