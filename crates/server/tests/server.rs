@@ -1,4 +1,11 @@
 //! Scenarios of the server object, over a real shard.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail like tests"
+)]
 
 use selvage_protocol::server::{
     CheckRegistrationToken, CreateRegistrationToken, Identity, UseRegistrationToken,

@@ -4,7 +4,7 @@ use selvage_protocol::room::MembershipAction::{Ban, Invite, Join, Kick, Leave};
 use selvage_sim::asks;
 use serde_json::{Value, json};
 
-use crate::fixture::{ALICE, BOB, CAROL, Fixture, MOD, refused};
+use crate::fixture::{ALICE, Act, BOB, CAROL, Fixture, MOD, refused};
 
 fn forbidden(what: &str, prepare: impl FnOnce(&mut Fixture), attack: impl FnOnce(&mut Fixture) -> bool) {
     let mut fixture = Fixture::peopled("invite", "shared");
@@ -19,7 +19,7 @@ fn forbidden(what: &str, prepare: impl FnOnce(&mut Fixture), attack: impl FnOnce
 
 #[test]
 fn those_who_are_not_in_the_room_do_nothing_in_it() {
-    let gone: [(&str, fn(&mut Fixture)); 4] = [
+    let gone: [(&str, Act); 4] = [
         ("kicked", |fixture| {
             drop(fixture.change(ALICE, Kick, BOB).unwrap())
         }),

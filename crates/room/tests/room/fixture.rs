@@ -16,6 +16,9 @@ pub(crate) const BOB: &str = "@bob:test";
 /// Somebody who was never in the room.
 pub(crate) const CAROL: &str = "@carol:test";
 
+/// Something that happens in the room.
+pub(crate) type Act = fn(&mut Fixture);
+
 /// A server and its room.
 pub(crate) struct Fixture {
     pub(crate) server: Server,

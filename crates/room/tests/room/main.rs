@@ -1,4 +1,11 @@
 //! Scenarios of the room object, over real shards.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail like tests"
+)]
 
 mod attacks;
 mod create;

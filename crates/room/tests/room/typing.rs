@@ -4,7 +4,7 @@ use selvage_object::Failure;
 use selvage_protocol::room::SetTyping;
 use selvage_sim::sync::SyncReply;
 
-use crate::fixture::{ALICE, BOB, CAROL, Fixture, MOD, refused};
+use crate::fixture::{ALICE, Act, BOB, CAROL, Fixture, MOD, refused};
 
 fn set(fixture: &mut Fixture, user: &str, timeout_ms: Option<u64>) -> Result<(), Failure> {
     let ask = SetTyping {
@@ -44,7 +44,7 @@ fn typing_is_hinted_and_written_nowhere() {
 
 #[test]
 fn typing_ends_by_word_by_message_and_by_time() {
-    let ends: [(&str, fn(&mut Fixture)); 3] = [
+    let ends: [(&str, Act); 3] = [
         ("word", |fixture| set(fixture, BOB, None).unwrap()),
         ("message", |fixture| drop(fixture.said(BOB, "done"))),
         ("time", |fixture| fixture.server.tick(5_000)),
