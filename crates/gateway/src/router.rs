@@ -128,9 +128,12 @@ impl<H: Host> Routes<H> {
 /// The template with numbers for names, so that methods of one path whose names differ meet.
 fn shape(template: &str) -> String {
     let numbered = template.split('/').enumerate();
-    let segments = numbered.map(|(at, segment)| match segment.starts_with('{') {
-        true => format!("{{{at}}}"),
-        false => segment.to_owned(),
+    let segments = numbered.map(|(at, segment)| {
+        if segment.starts_with('{') {
+            format!("{{{at}}}")
+        } else {
+            segment.to_owned()
+        }
     });
     segments.collect::<Vec<_>>().join("/")
 }

@@ -3,6 +3,7 @@
 //! One ask of the user says which rooms changed; those alone are asked for their part, side by side; where nothing
 //! changed the gateway waits on the user. So a sync costs what changed, not what the user has joined.
 
+mod form;
 mod request;
 mod response;
 mod room;

@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, future, stream};
-use selvage_protocol::Json;
 use selvage_protocol::user::{AccountDatum, Seen, Session};
 use serde::Serialize;
 
-use super::room::{Part, Section, account_data, typed};
+use super::form::{Events, account_data, typed};
+use super::room::{Part, Section};
 use crate::client::filter::Filter;
 use crate::client::position::sync_token;
 use crate::client::push_rules;
@@ -22,11 +22,6 @@ pub(super) struct Head {
     device_unused_fallback_key_types: [(); 0],
     presence: Events,
     to_device: Events,
-}
-
-#[derive(Default, Serialize)]
-struct Events {
-    events: Vec<Json>,
 }
 
 #[derive(Serialize)]

@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use selvage_protocol::room::{Slice, SliceFilter, SliceReply, Summary, Viewer};
-use selvage_protocol::user::{AccountDatum, Membership, RoomChange, Window, WindowStart};
-use selvage_protocol::{Json, errcode, room_key};
+use selvage_protocol::room::{Slice, SliceFilter, SliceReply, Viewer};
+use selvage_protocol::user::{Membership, RoomChange, Window};
+use selvage_protocol::{errcode, room_key};
 use serde::Serialize;
 use serde_json::json;
-use serde_json::value::to_raw_value;
 
+use super::form::{Events, timed};
 use super::request::StateAfter;
-use crate::client::filter::{Filter, RoomEventFilter};
-use crate::client::position::room_token;
+use crate::client::filter::Filter;
 use crate::{ApiError, Gateway, Host};
 
 /// The events of a timeline unless asked otherwise.
@@ -103,49 +102,6 @@ pub(super) fn changed(rooms: BTreeMap<String, RoomChange>, filter: &Filter) -> V
     rooms
 }
 
-#[derive(Default, Serialize)]
-struct Events {
-    events: Vec<Json>,
-}
-
-#[derive(Serialize)]
-struct Timeline {
-    events: Vec<Json>,
-    limited: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    prev_batch: Option<String>,
-}
-
-/// A joined or left room. spec: `client-server-api §get_matrixclientv3sync` (`Joined Room`, `Left Room`)
-#[derive(Serialize)]
-struct Timed {
-    timeline: Timeline,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    state: Option<Events>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    state_after: Option<Events>,
-    #[serde(
-        rename = "org.matrix.msc4222.state_after",
-        skip_serializing_if = "Option::is_none"
-    )]
-    state_after_unstable: Option<Events>,
-    account_data: Events,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ephemeral: Option<Events>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    summary: Option<ShownSummary>,
-}
-
-#[derive(Serialize)]
-struct ShownSummary {
-    #[serde(rename = "m.heroes", skip_serializing_if = "Vec::is_empty")]
-    heroes: Vec<String>,
-    #[serde(rename = "m.joined_member_count")]
-    joined: u64,
-    #[serde(rename = "m.invited_member_count")]
-    invited: u64,
-}
-
 /// Asks a room for its part; `None` when the client learns nothing from it.
 ///
 /// # Errors
@@ -225,115 +181,4 @@ fn slice_filter(filter: &Filter, room_id: &str) -> SliceFilter {
         timeline: timeline.clone().into_events_of(room_id),
         state: state.clone().into_events_of(room_id),
     }
-}
-
-/// Puts together what the user object and the room said; `None` when that is nothing new.
-fn timed(
-    context: &Context,
-    section: Section,
-    room_id: &str,
-    change: RoomChange,
-    slice: Option<SliceReply>,
-) -> Result<Option<Timed>, ApiError> {
-    let begins = matches!(
-        change.window,
-        Some(Window {
-            from: WindowStart::Nothing | WindowStart::Lost,
-            ..
-        })
-    );
-    let (mut receipts, mut summary) = (None, None);
-    let (mut timeline, mut state) = (
-        Timeline {
-            events: Vec::new(),
-            limited: false,
-            prev_batch: None,
-        },
-        Vec::new(),
-    );
-    if let Some(slice) = slice {
-        let prev_batch = Some(room_token(slice.prev_batch));
-        timeline = Timeline {
-            events: slice.timeline,
-            limited: slice.limited,
-            prev_batch,
-        };
-        (state, receipts, summary) = (slice.state, slice.receipts, slice.summary);
-    }
-    let filter = &context.filter.room;
-    let account_data = account_data(&filter.account_data, room_id, change.account_data)?;
-    let ephemeral = ephemeral(&filter.ephemeral, room_id, change.typing, receipts)?;
-    let is_news = begins
-        || context.initial
-        || context.full_state
-        || section == Section::Leave
-        || timeline.limited
-        || summary.is_some()
-        || [&timeline.events, &state, &account_data, &ephemeral]
-            .iter()
-            .any(|events| !events.is_empty());
-    Ok(is_news.then(|| {
-        let joined = section == Section::Join;
-        let in_words = |words| {
-            (context.state_after == words).then(|| Events {
-                events: state.clone(),
-            })
-        };
-        Timed {
-            timeline,
-            state: in_words(StateAfter::No),
-            state_after: in_words(StateAfter::Stable),
-            state_after_unstable: in_words(StateAfter::Unstable),
-            account_data: Events { events: account_data },
-            ephemeral: joined.then_some(Events { events: ephemeral }),
-            summary: summary.filter(|_| joined).map(shown),
-        }
-    }))
-}
-
-fn shown(summary: Summary) -> ShownSummary {
-    ShownSummary {
-        heroes: summary.heroes,
-        joined: summary.joined,
-        invited: summary.invited,
-    }
-}
-
-/// Account data as events, as far as they are wanted.
-pub(super) fn account_data(
-    filter: &RoomEventFilter,
-    room_id: &str,
-    data: Vec<AccountDatum>,
-) -> Result<Vec<Json>, ApiError> {
-    let wanted = |datum: &AccountDatum| filter.wants_room(room_id) && filter.wants_type(&datum.kind);
-    let event = |datum: AccountDatum| typed(&datum.kind, &datum.content);
-    data.into_iter().filter(wanted).map(event).collect()
-}
-
-fn ephemeral(
-    filter: &RoomEventFilter,
-    room_id: &str,
-    typing: Option<Vec<String>>,
-    receipts: Option<Json>,
-) -> Result<Vec<Json>, ApiError> {
-    let wanted = |kind: &str| filter.wants_room(room_id) && filter.wants_type(kind);
-    let mut events = Vec::new();
-    if let Some(user_ids) = typing.filter(|_| wanted("m.typing")) {
-        events.push(typed("m.typing", &json!({ "user_ids": user_ids }))?);
-    }
-    if let Some(content) = receipts.filter(|_| wanted("m.receipt")) {
-        events.push(typed("m.receipt", &content)?);
-    }
-    Ok(events)
-}
-
-/// An event of type and content.
-pub(super) fn typed(kind: &str, content: &impl Serialize) -> Result<Json, ApiError> {
-    #[derive(Serialize)]
-    struct Typed<'a, C> {
-        #[serde(rename = "type")]
-        kind: &'a str,
-        content: &'a C,
-    }
-    to_raw_value(&Typed { kind, content }).map_err(ApiError::internal)
 }
