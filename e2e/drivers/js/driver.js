@@ -131,6 +131,7 @@ class Driver {
     /** Asks for one more page before the live timeline; false when there is none. */
     async pageBack(room) {
         const live = room.getLiveTimeline();
+        if (live.getPaginationToken(EventTimeline.BACKWARDS) === null) return false;
         try {
             const more = await this.client.paginateEventTimeline(live, { backwards: true, limit: PAGE_EVENTS });
             // A sync meanwhile may have begun a new timeline, which has its own gap.
