@@ -3,7 +3,6 @@
 use percent_encoding::percent_decode_str;
 use selvage_protocol::{Json, errcode};
 use serde::de::{DeserializeOwned, IgnoredAny};
-use serde_json::error::Category;
 
 use crate::ApiError;
 
@@ -16,18 +15,21 @@ const NESTING_MAX: usize = 110;
 /// `M_NOT_JSON` when it is none, `M_BAD_JSON` when it has another shape.
 pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     let text = text(body)?;
-    if !text.starts_with('{') {
+    let parsed = if text.starts_with('{') {
+        serde_json::from_str(text).map_err(|error| error.to_string())
+    } else {
         // serde takes arrays for structs too; the API knows objects only.
-        serde_json::from_str::<IgnoredAny>(text).map_err(|error| fault(&error))?;
-        return Err(ApiError::bad_json("not a JSON object"));
-    }
-    serde_json::from_str(text).map_err(|error| fault(&error))
+        Err("not a JSON object".to_owned())
+    };
+    parsed.map_err(|problem| fault(text, problem))
 }
 
-fn fault(error: &serde_json::Error) -> ApiError {
-    match error.classify() {
-        Category::Data => ApiError::bad_json(error.to_string()),
-        _ => ApiError::new(errcode::NOT_JSON, error.to_string()),
+/// What is wrong with a text that was not understood. serde stops at the first problem, which may be one of shape before one
+/// of grammar, so the grammar is looked at alone.
+fn fault(text: &str, problem: String) -> ApiError {
+    match serde_json::from_str::<IgnoredAny>(text) {
+        Ok(_) => ApiError::bad_json(problem),
+        Err(error) => ApiError::new(errcode::NOT_JSON, error.to_string()),
     }
 }
 
@@ -122,13 +124,14 @@ mod tests {
             "{",
             "nonsense",
             r#"{"name":"a"} more"#,
-            r#"{"name":"\ud800"}"#,
+            r#"{"name":1}{}"#,
+            "[1",
             "{'name':1}",
         ] {
             assert_eq!(errcode_of(body.as_bytes()), "M_NOT_JSON", "{body}");
         }
         assert_eq!(errcode_of(b"{\"name\":\"\xff\"}"), "M_NOT_JSON");
-        for body in [r#"{"name":1}"#, "[1]", "1", "null"] {
+        for body in [r#"{"name":1}"#, r#"{"name":"\ud800"}"#, "[1]", "1", "null"] {
             assert_eq!(errcode_of(body.as_bytes()), "M_BAD_JSON", "{body}");
         }
     }

@@ -19,10 +19,18 @@ pub(super) fn routes<H: Host>(routes: &mut Routes<H>) {
     routes.on::<get_pushrule::v3::Request, _>(one);
 }
 
-/// The rules of a user, as account data.
+/// The kinds of rules, in the order in which they are tried.
+const KINDS: [&str; 5] = ["override", "content", "room", "sender", "underride"];
+
+/// The rules of a user, as account data. Kinds without rules are there too: clients look into each.
 pub(super) fn content(user_id: &str) -> Result<Value, ApiError> {
     let user = ruma::UserId::parse(user_id).map_err(ApiError::internal)?;
-    let rules = serde_json::to_value(Ruleset::server_default(&user)).map_err(ApiError::internal)?;
+    let mut rules = serde_json::to_value(Ruleset::server_default(&user)).map_err(ApiError::internal)?;
+    if let Some(rules) = rules.as_object_mut() {
+        for kind in KINDS {
+            rules.entry(kind).or_insert_with(|| json!([]));
+        }
+    }
     Ok(json!({ "global": rules }))
 }
 
@@ -75,5 +83,8 @@ mod tests {
         );
         assert_eq!(ids("underride")[0], ".m.rule.call");
         assert!(ids("underride").contains(&".m.rule.message".to_owned()));
+        for kind in ["content", "room", "sender"] {
+            assert_eq!(ids(kind), [""; 0], "{kind}");
+        }
     }
 }

@@ -167,6 +167,17 @@ fn login_knows_users_by_localpart_and_id() {
 }
 
 #[test]
+fn unknown_users_cost_as_much_as_wrong_passwords() {
+    let client = Client::new();
+    client.register("alice");
+    for user in ["alice", "nobody"] {
+        let before = client.house().computed();
+        login(&client, user, "wrong").refused(403, "M_FORBIDDEN");
+        assert_eq!(client.house().computed() - before, 1, "{user}");
+    }
+}
+
+#[test]
 fn too_many_tries_to_log_in_are_refused() {
     let mut limited = settings();
     limited.rate_limits = true;

@@ -1,6 +1,6 @@
 //! What holds for every request.
 
-use selvage_gateway::{AskError, STORAGE_FULL, respond_to_overload, respond_to_too_large};
+use selvage_gateway::{AskError, STORAGE_FULL, respond, respond_to_overload, respond_to_too_large};
 use serde_json::json;
 
 use crate::client::Client;
@@ -39,6 +39,14 @@ fn browsers_may_ask_from_anywhere() {
     let preflight = client.send("OPTIONS", "/_matrix/client/v3/sync", "");
     assert_eq!((preflight.status, preflight.bytes.len()), (200, 0));
     assert_eq!(client.house().take_asked().len(), 0, "a preflight asks nobody");
+}
+
+#[test]
+fn answers_may_move_between_threads() {
+    fn moves(_: impl Send + 'static) {}
+    let client = Client::new();
+    let gateway = client.gateway.clone();
+    moves(async move { respond(&gateway, http::Request::new(bytes::Bytes::new())).await });
 }
 
 #[test]

@@ -56,6 +56,7 @@ struct Inner {
     asked: Mutex<BTreeMap<&'static str, u64>>,
     meanwhile: Mutex<Vec<Meanwhile>>,
     waits: AtomicU64,
+    computed: AtomicU64,
     trouble: Mutex<Option<AskError>>,
 }
 
@@ -75,6 +76,7 @@ impl House {
             asked: Mutex::default(),
             meanwhile: Mutex::default(),
             waits: AtomicU64::new(0),
+            computed: AtomicU64::new(0),
             trouble: Mutex::default(),
         };
         Self {
@@ -90,6 +92,11 @@ impl House {
     /// How often a request began to wait.
     pub(crate) fn waits(&self) -> u64 {
         self.inner.waits.load(Ordering::Relaxed)
+    }
+
+    /// How much long work was done.
+    pub(crate) fn computed(&self) -> u64 {
+        self.inner.computed.load(Ordering::Relaxed)
     }
 
     /// Does this when a request next waits.
@@ -165,6 +172,7 @@ impl Host for House {
     }
 
     async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        self.inner.computed.fetch_add(1, Ordering::Relaxed);
         work()
     }
 }
