@@ -4,7 +4,7 @@ use selvage_e2e::api::{PASSWORD, percent, unique};
 use selvage_e2e::{Host, Server};
 use serde_json::json;
 
-use crate::scene::{Scene, refused};
+use crate::scene::{Scene, refused, sync_until};
 
 cases!(
     login_with_a_wrong_password_is_refused,
@@ -218,14 +218,15 @@ fn account_data_is_private_and_kept(server: &mut Server) {
         refused(scene.host, &scene.eve.put(path, &json!({})), 403, "M_FORBIDDEN");
         assert_eq!(scene.alice.get(path).ok(), json!({"secret": [1, {"deep": true}]}));
     }
-    let sync = scene.alice.sync(&since);
+    let sync = sync_until(&scene.alice, &since, "timeout=0", |sync| {
+        let text = sync.to_string();
+        text.contains("org.example.a") && text.contains("org.example.b")
+    });
     assert!(
-        sync.to_string().contains("org.example.a"),
-        "in the next sync: {sync}"
-    );
-    assert!(
-        sync.to_string().contains("org.example.b"),
-        "in the next sync: {sync}"
+        sync["rooms"]["join"][&scene.room_id]["account_data"]
+            .to_string()
+            .contains("org.example.b"),
+        "{sync}"
     );
     for other in [&scene.bob, &scene.eve] {
         assert!(

@@ -377,8 +377,10 @@ fn megabytes_of_filter_do_no_harm(server: &mut Server) {
         .map(|number| format!("!room{number}:localhost"))
         .collect();
     let huge = json!({"room": {"rooms": names}});
-    let reply = scene.alice.post(&path, &huge);
-    assert!([200, 400, 413].contains(&reply.status), "{}", reply.status);
+    // A server may hang up in the middle of a body that is far too large.
+    if let Ok(reply) = scene.alice.request("POST", &path).json(&huge).try_send() {
+        assert!([200, 400, 413].contains(&reply.status), "{}", reply.status);
+    }
     let wild = json!({"room": {"timeline": {"types": ["*".repeat(50_000), "a*".repeat(20_000)]}}});
     let reply = scene.alice.post(&path, &wild);
     assert!([200, 400, 413].contains(&reply.status), "{reply}");

@@ -6,7 +6,7 @@ use selvage_e2e::api::{Account, percent};
 use selvage_e2e::{Host, Server};
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, bodies, timeline};
+use crate::scene::{Scene, bodies, sync_until, timeline};
 
 cases!(
     a_hundred_sends_at_once_have_one_order,
@@ -112,7 +112,9 @@ fn twenty_people_join_at_once(server: &mut Server) {
         .ok();
     assert_eq!(members["joined"].as_object().expect("members").len(), 21);
     for person in &people {
-        let sync = person.sync("");
+        let sync = sync_until(person, "", "timeout=0", |sync| {
+            sync["rooms"]["join"].get(&room_id).is_some()
+        });
         let joined = sync["rooms"]["join"].as_object().expect("rooms");
         assert!(joined.contains_key(&room_id), "{sync}");
     }

@@ -4,7 +4,7 @@ use selvage_e2e::api::Account;
 use selvage_e2e::{Host, Server};
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, bodies, refused, timeline};
+use crate::scene::{Scene, bodies, refused, sync_with_all, timeline};
 
 cases!(
     a_transaction_twice_is_one_event,
@@ -61,7 +61,10 @@ fn a_transaction_twice_is_one_event_over_a_crash(server: &mut Server) {
     assert_eq!(first, second);
     assert_eq!(said(&scene.bob, &scene), ["hello", "once"]);
     assert_eq!(
-        bodies(timeline(&scene.bob.sync(""), &scene.room_id)),
+        bodies(timeline(
+            &sync_with_all(&scene.bob, "", "timeout=0", &scene.room_id, &["hello", "once"]),
+            &scene.room_id
+        )),
         ["hello", "once"]
     );
 }
@@ -169,7 +172,7 @@ fn the_sender_sees_its_transaction_id_and_nobody_else_does(server: &mut Server) 
     let phone = scene.api.login(&scene.alice);
     scene.alice.send(&scene.room_id, "t1", &text("echo")).ok();
     let seen = |account: &Account| {
-        let sync = account.sync("");
+        let sync = sync_with_all(account, "", "timeout=0", &scene.room_id, &["hello", "echo"]);
         timeline(&sync, &scene.room_id).last().expect("the message")["unsigned"]["transaction_id"].clone()
     };
     assert_eq!(seen(&scene.alice), "t1");

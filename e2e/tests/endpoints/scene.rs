@@ -1,7 +1,9 @@
 //! The people and the room that most cases begin with.
 
+use std::time::Duration;
+
 use selvage_e2e::api::Account;
-use selvage_e2e::{Api, Host, Reply, Server};
+use selvage_e2e::{Api, Host, Reply, Server, wait};
 use serde_json::{Value, json};
 
 /// A private room that Alice made, that Bob joined, and that Eve has nothing to do with.
@@ -24,6 +26,9 @@ impl Scene {
         alice.invite(&room_id, &bob.user_id).ok();
         bob.join(&room_id).ok();
         let event_id = alice.say(&room_id, "hello").string("/event_id");
+        for person in [&alice, &bob] {
+            sync_with_all(person, "", "timeout=0", &room_id, &["hello"]);
+        }
         Scene {
             host: server.host(),
             api,
@@ -53,6 +58,41 @@ impl Scene {
         state.sort_by_key(|event| event["event_id"].to_string());
         state
     }
+}
+
+/// How long an event may be on its way from its sender's answer to somebody's sync.
+const ARRIVAL_LIMIT: Duration = Duration::from_secs(30);
+
+/// Syncs from the same token again and again until the room's timeline has this many messages, and asserts that they are
+/// these: what one person was told to be sent may take a moment to be in another's sync.
+#[track_caller]
+pub(crate) fn sync_with_all(
+    person: &Api,
+    since: &str,
+    query: &str,
+    room_id: &str,
+    expected: &[&str],
+) -> Value {
+    let mut last = Value::Null;
+    let arrived = wait::poll(ARRIVAL_LIMIT, || {
+        last = person.sync_with(since, query).ok();
+        (bodies(timeline(&last, room_id)).len() >= expected.len()).then_some(())
+    });
+    assert!(arrived.is_some(), "waited in vain for {expected:?}: {last}");
+    assert_eq!(bodies(timeline(&last, room_id)), expected, "{last}");
+    last
+}
+
+/// Syncs from the same token again and again until the answer has this somewhere.
+#[track_caller]
+pub(crate) fn sync_until(person: &Api, since: &str, query: &str, has: impl Fn(&Value) -> bool) -> Value {
+    let mut last = Value::Null;
+    let arrived = wait::poll(ARRIVAL_LIMIT, || {
+        last = person.sync_with(since, query).ok();
+        has(&last).then_some(())
+    });
+    assert!(arrived.is_some(), "waited in vain: {last}");
+    last
 }
 
 /// Asserts that a request was refused with this status and code. Synapse may refuse it in its own way.

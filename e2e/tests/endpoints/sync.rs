@@ -1,10 +1,10 @@
 //! What sync says, and says again. spec: client-server-api §syncing, §filtering
 
 use selvage_e2e::api::{percent, room_path};
-use selvage_e2e::{Host, Server};
+use selvage_e2e::{Api, Host, Server};
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, bodies, events, timeline, token};
+use crate::scene::{Scene, bodies, events, sync_until, sync_with_all, timeline, token};
 
 cases!(
     the_first_sync_has_everything,
@@ -110,38 +110,20 @@ fn a_token_says_the_same_whenever_it_is_used(server: &mut Server) {
     let scene = Scene::new(server);
     let since = next_batch(&scene.bob.sync(""));
     let phone = scene.api.login(&scene.bob);
+    let now = |person: &Api, since: &str, expected: &[&str]| {
+        sync_with_all(person, since, "timeout=0", &scene.room_id, expected)
+    };
     scene.alice.say(&scene.room_id, "one").ok();
-    let first = scene.bob.sync(&since);
-    assert_eq!(bodies(timeline(&first, &scene.room_id)), ["one"]);
-    assert_eq!(
-        bodies(timeline(&scene.bob.sync(&since), &scene.room_id)),
-        ["one"],
-        "used twice"
-    );
-    assert_eq!(
-        bodies(timeline(&phone.sync(&since), &scene.room_id)),
-        ["one"],
-        "from another device"
-    );
-    let nothing = scene.bob.sync(&next_batch(&first));
-    assert!(timeline(&nothing, &scene.room_id).is_empty(), "{nothing}");
+    let first = now(&scene.bob, &since, &["one"]);
+    now(&scene.bob, &since, &["one"]);
+    now(&phone, &since, &["one"]);
+    let nothing = now(&scene.bob, &next_batch(&first), &[]);
     scene.alice.say(&scene.room_id, "two").ok();
-    assert_eq!(
-        bodies(timeline(&scene.bob.sync(&since), &scene.room_id)),
-        ["one", "two"],
-        "used late"
-    );
-    assert_eq!(
-        bodies(timeline(&scene.bob.sync(&next_batch(&nothing)), &scene.room_id)),
-        ["two"]
-    );
+    now(&scene.bob, &next_batch(&nothing), &["two"]);
+    now(&scene.bob, &since, &["one", "two"]);
     server.kill9();
     server.restart();
-    assert_eq!(
-        bodies(timeline(&scene.bob.sync(&since), &scene.room_id)),
-        ["one", "two"],
-        "after a crash"
-    );
+    now(&scene.bob, &since, &["one", "two"]);
 }
 
 fn a_waiting_sync_is_woken(server: &mut Server) {
@@ -191,7 +173,11 @@ fn a_short_timeline_can_be_paged_back_without_a_gap(server: &mut Server) {
         })
         .collect();
     let filter = json!({"room": {"timeline": {"limit": 5}}});
-    let sync = scene.bob.sync_with(&since, &filtered(&filter)).ok();
+    let sync = sync_until(&scene.bob, &since, &filtered(&filter), |sync| {
+        bodies(timeline(sync, &scene.room_id))
+            .last()
+            .is_some_and(|body| body == "m24")
+    });
     let cut = room(&sync, &scene.room_id);
     assert_eq!(cut["timeline"]["limited"], true, "{cut}");
     let mut found = ids(timeline(&sync, &scene.room_id));
@@ -229,7 +215,11 @@ fn state_changed_in_a_gap_is_told(server: &mut Server) {
         scene.alice.say(&scene.room_id, &format!("m{number}")).ok();
     }
     let filter = json!({"room": {"timeline": {"limit": 3}}});
-    let sync = scene.bob.sync_with(&since, &filtered(&filter)).ok();
+    let sync = sync_until(&scene.bob, &since, &filtered(&filter), |sync| {
+        bodies(timeline(sync, &scene.room_id))
+            .last()
+            .is_some_and(|body| body == "m9")
+    });
     let state = events(room(&sync, &scene.room_id), "/state/events");
     assert_eq!(state.len(), 1, "only what changed: {sync}");
     assert_eq!(state[0]["content"], json!({"topic": "new"}));
@@ -251,6 +241,14 @@ fn filters_choose_events(server: &mut Server) {
         .alice
         .set_state(&scene.room_id, "org.example.flag", "", &json!({}))
         .ok();
+    sync_with_all(
+        &scene.alice,
+        "",
+        "timeout=0",
+        &scene.room_id,
+        &["hello", "from Bob"],
+    );
+    sync_with_all(&scene.alice, "", "timeout=0", &other, &["elsewhere"]);
     let seen = |timeline_filter: Value| {
         let sync = scene
             .alice
@@ -323,33 +321,21 @@ fn joining_tells_the_room(server: &mut Server) {
     let scene = Scene::new(server);
     let since = next_batch(&scene.eve.sync(""));
     scene.alice.invite(&scene.room_id, &scene.eve.user_id).ok();
-    let invited = scene.eve.sync(&since);
-    assert!(
-        invited["rooms"]["invite"].get(&scene.room_id).is_some(),
-        "{invited}"
-    );
+    let is_in = |sync: &Value, part: &str| sync["rooms"][part].get(&scene.room_id).is_some();
+    let invited = sync_until(&scene.eve, &since, "timeout=0", |sync| is_in(sync, "invite"));
     scene.eve.join(&scene.room_id).ok();
-    let sync = scene.eve.sync(&next_batch(&invited));
-    let room = room(&sync, &scene.room_id);
-    let told: Vec<&Value> = events(room, "/state/events")
-        .iter()
-        .chain(events(room, "/timeline/events"))
-        .collect();
-    assert!(
-        told.iter().any(|event| event["type"] == "m.room.create"),
-        "the whole state, not only changes: {room}"
-    );
-    assert!(
-        sync.pointer(&format!("/rooms/invite/{}", token(&scene.room_id)))
-            .is_none(),
-        "{sync}"
-    );
-    // A sync from before the invite tells it too.
-    assert!(
-        scene.eve.sync(&since)["rooms"]["join"]
-            .get(&scene.room_id)
-            .is_some()
-    );
+    let joined = |since: &str| sync_until(&scene.eve, since, "timeout=0", |sync| is_in(sync, "join"));
+    // From after the invite, from before it, and from nothing.
+    for since in [&next_batch(&invited), &since, ""] {
+        let sync = joined(since);
+        let room = room(&sync, &scene.room_id);
+        let told = events(room, "/state/events")
+            .iter()
+            .chain(events(room, "/timeline/events"));
+        let creations = told.filter(|event| event["type"] == "m.room.create").count();
+        assert_eq!(creations, 1, "the whole state, not only changes: {room}");
+        assert!(!is_in(&sync, "invite"), "{sync}");
+    }
 }
 
 /// spec: client-server-api §receipts, §typing-notifications
@@ -405,22 +391,24 @@ fn receipts_and_typing_are_told(server: &mut Server) {
 /// spec: client-server-api §receiving-notifications
 fn unread_messages_are_counted(server: &mut Server) {
     let scene = Scene::new(server);
-    let unread = |since: &str| {
-        let sync = scene.bob.sync(since);
-        (
-            room(&sync, &scene.room_id)["unread_notifications"]["notification_count"].clone(),
-            next_batch(&sync),
-        )
+    let expect = |since: &str, count: u64| {
+        sync_until(&scene.bob, since, "timeout=0", |sync| {
+            let room = sync.pointer(&format!(
+                "/rooms/join/{}/unread_notifications",
+                token(&scene.room_id)
+            ));
+            room.is_some_and(|unread| unread["notification_count"] == count)
+        })
     };
-    let (count, since) = unread("");
-    assert_eq!(count, 1);
+    let since = next_batch(&expect("", 1));
     let last = scene.alice.say(&scene.room_id, "two").string("/event_id");
-    assert_eq!(unread(&since).0, 2);
+    expect(&since, 2);
     let path = room_path(&scene.room_id, &format!("receipt/m.read/{}", percent(&last)));
     scene.bob.post(&path, &json!({})).ok();
-    assert_eq!(unread("").0, 0);
+    expect("", 0);
     scene.bob.say(&scene.room_id, "mine").ok();
-    assert_eq!(unread("").0, 0, "one's own messages are not news");
+    sync_with_all(&scene.bob, &since, "timeout=0", &scene.room_id, &["two", "mine"]);
+    expect("", 0);
 }
 
 /// spec: client-server-api §get_matrixclientv3roomsroomidmessages
@@ -480,11 +468,10 @@ fn local_names_and_ages_are_right(server: &mut Server) {
         .alice
         .set_state(&scene.room_id, "m.room.name", "", &json!({"name": "New"}));
     assert_eq!(renamed.status, 200, "{renamed}");
-    let sync = scene.bob.sync("");
-    let name = timeline(&sync, &scene.room_id)
-        .iter()
-        .rfind(|event| event["type"] == "m.room.name")
-        .expect("the name");
+    let latest = |sync: &Value| timeline(sync, &scene.room_id).last().cloned().unwrap_or_default();
+    let name = latest(&sync_until(&scene.bob, "", "timeout=0", |sync| {
+        latest(sync)["content"]["name"] == "New"
+    }));
     assert_eq!(
         name["unsigned"]["prev_content"],
         json!({"name": "A private room"}),

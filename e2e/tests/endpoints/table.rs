@@ -167,11 +167,8 @@ fn user_data(scene: &Scene) -> Vec<Endpoint> {
         get(of_user(&format!("rooms/{room}/account_data/org.example.note")))
             .members_only()
             .answers(&["/note"]),
-        get("/_matrix/client/v3/pushrules/").answers(&[
-            "/global/override/0/rule_id",
-            "/global/underride/0/rule_id",
-            "/global/content",
-        ]),
+        get("/_matrix/client/v3/pushrules/")
+            .answers(&["/global/override/0/rule_id", "/global/underride/0/rule_id"]),
         get("/_matrix/client/v3/pushrules/global/").answers(&["/override/0/rule_id"]),
     ]
 }

@@ -5,7 +5,7 @@ use selvage_e2e::api::{Account, percent, room_path};
 use selvage_e2e::{Host, Server};
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, bodies, timeline, token};
+use crate::scene::{Scene, bodies, sync_until, timeline, token};
 
 cases!(
     strangers_sync_nothing,
@@ -55,12 +55,19 @@ fn next_batch(sync: &Value) -> String {
     sync["next_batch"].as_str().expect("a token").to_owned()
 }
 
+/// Says the secret and makes it the topic; when this returns, who may know it has been told.
 fn tell_secret(scene: &Scene) {
+    let topic = json!({"topic": SECRET});
     scene.alice.say(&scene.room_id, SECRET).ok();
     scene
         .alice
-        .set_state(&scene.room_id, "m.room.topic", "", &json!({"topic": SECRET}))
+        .set_state(&scene.room_id, "m.room.topic", "", &topic)
         .ok();
+    sync_until(&scene.alice, "", "timeout=0", |sync| {
+        timeline(sync, &scene.room_id)
+            .last()
+            .is_some_and(|event| event["content"] == topic)
+    });
 }
 
 fn strangers_sync_nothing(server: &mut Server) {
@@ -82,7 +89,9 @@ fn invitees_see_the_invite_and_no_more(server: &mut Server) {
     scene.alice.invite(&scene.room_id, &scene.eve.user_id).ok();
     tell_secret(&scene);
     for since in ["", &since] {
-        let sync = scene.eve.sync(since);
+        let sync = sync_until(&scene.eve, since, "timeout=0", |sync| {
+            sync["rooms"]["invite"].get(&scene.room_id).is_some()
+        });
         let room = format!("/rooms/invite/{}/invite_state/events", token(&scene.room_id));
         let stripped = sync
             .pointer(&room)
@@ -132,39 +141,33 @@ fn sees_what_was(scene: &Scene, since: &str) {
     assert!(sync.pointer(&joined).is_none(), "{sync}");
 }
 
+/// Bob's next sync says that he is out, and says it once.
+fn told_of_leaving(scene: &Scene, before: &str) {
+    let left = format!("/rooms/leave/{}", token(&scene.room_id));
+    let sync = sync_until(&scene.bob, before, "timeout=0", |sync| {
+        sync.pointer(&left).is_some()
+    });
+    let after = scene.bob.sync(&next_batch(&sync));
+    assert!(after.pointer(&left).is_none(), "it says so once: {after}");
+}
+
 fn those_who_left_see_what_was(server: &mut Server) {
     let scene = Scene::new(server);
     let before = next_batch(&scene.bob.sync(""));
     scene.bob.leave(&scene.room_id).ok();
     tell_secret(&scene);
-    let sync = scene.bob.sync(&before);
-    let left = format!("/rooms/leave/{}", token(&scene.room_id));
-    assert!(
-        sync.pointer(&left).is_some(),
-        "the next sync says that he left: {sync}"
-    );
+    told_of_leaving(&scene, &before);
     sees_what_was(&scene, &before);
     scene.bob.get(&room_path(&scene.room_id, "messages?dir=b")).ok();
-    assert!(
-        scene.bob.sync(&next_batch(&sync)).pointer(&left).is_none(),
-        "and says it once"
-    );
 }
 
 fn the_banned_see_what_was(server: &mut Server) {
     let scene = Scene::new(server);
     let before = next_batch(&scene.bob.sync(""));
-    scene
-        .alice
-        .membership(&scene.room_id, "ban", &json!({"user_id": scene.bob.user_id}))
-        .ok();
+    let bob = json!({"user_id": scene.bob.user_id});
+    scene.alice.membership(&scene.room_id, "ban", &bob).ok();
     tell_secret(&scene);
-    let sync = scene.bob.sync(&before);
-    assert!(
-        sync.pointer(&format!("/rooms/leave/{}", token(&scene.room_id)))
-            .is_some(),
-        "{sync}"
-    );
+    told_of_leaving(&scene, &before);
     sees_what_was(&scene, &before);
 }
 
@@ -180,7 +183,12 @@ fn late_comer(scene: &Scene, visibility: &str) -> Vec<String> {
     scene.eve.join(&room_id).ok();
     scene.alice.say(&room_id, "after the join").ok();
     let found = bodies(&scene.eve.history(&room_id));
-    let synced = bodies(timeline(&scene.eve.sync(""), &room_id));
+    let sync = sync_until(&scene.eve, "", "timeout=0", |sync| {
+        bodies(timeline(sync, &room_id))
+            .last()
+            .is_some_and(|body| body == "after the join")
+    });
+    let synced = bodies(timeline(&sync, &room_id));
     assert!(
         found.ends_with(&synced),
         "sync shows no more than /messages: {synced:?} {found:?}"
