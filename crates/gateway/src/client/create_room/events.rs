@@ -83,7 +83,7 @@ fn add_creators<'a>(
     creators
         .iter()
         .try_for_each(|creator| parse_user_id(creator).map(|_| ()))?;
-    for user in invited.filter(|_| request.preset() == Preset::TrustedPrivateChat) {
+    for user in invited.filter(|_| request.preset() == Preset::TrustedPrivate) {
         if !creators.iter().any(|creator| creator == user) {
             creators.push(user.to_owned());
         }
@@ -155,8 +155,8 @@ fn refuse_reserved(initial_state: &[InitialState]) -> Result<(), ApiError> {
 
 fn preset_state(preset: Preset) -> [(&'static str, Value); 3] {
     let (join_rule, guest_access) = match preset {
-        Preset::PublicChat => ("public", "forbidden"),
-        Preset::PrivateChat | Preset::TrustedPrivateChat => ("invite", "can_join"),
+        Preset::Public => ("public", "forbidden"),
+        Preset::Private | Preset::TrustedPrivate => ("invite", "can_join"),
     };
     [
         ("m.room.join_rules", json!({ "join_rule": join_rule })),

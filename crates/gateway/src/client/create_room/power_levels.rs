@@ -45,15 +45,11 @@ fn defaults<'a>(
     let mut users = Map::new();
     // From version 12 on creators stand above all levels, and naming them here is forbidden.
     if !privileged_creators {
-        let equals = invited.filter(|_| preset == Preset::TrustedPrivateChat);
+        let equals = invited.filter(|_| preset == Preset::TrustedPrivate);
         users.extend(equals.map(|user| (user.to_owned(), Value::from(OWNER))));
         users.insert(creator.to_string(), Value::from(OWNER));
     }
-    let invite = if preset == Preset::PublicChat {
-        MODERATOR
-    } else {
-        0
-    };
+    let invite = if preset == Preset::Public { MODERATOR } else { 0 };
     let levels = json!({
         "users": users,
         "users_default": 0,

@@ -47,25 +47,24 @@ enum Visibility {
 
 /// What kind of room it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub(super) enum Preset {
     /// By invitation.
-    PrivateChat,
+    #[serde(rename = "private_chat")]
+    Private,
     /// By invitation, and whoever is invited may do what the creator may.
-    TrustedPrivateChat,
+    #[serde(rename = "trusted_private_chat")]
+    TrustedPrivate,
     /// For everybody.
-    PublicChat,
+    #[serde(rename = "public_chat")]
+    Public,
 }
 
 impl Request {
     /// The preset, by the visibility where none is named.
     pub(super) fn preset(&self) -> Preset {
         let public = self.visibility == Some(Visibility::Public);
-        self.preset.unwrap_or(if public {
-            Preset::PublicChat
-        } else {
-            Preset::PrivateChat
-        })
+        self.preset
+            .unwrap_or(if public { Preset::Public } else { Preset::Private })
     }
 
     /// The room version asked for.
