@@ -1,7 +1,8 @@
 //! Matrix events: formats, hashes, signatures, authorisation, state resolution, redaction, for room versions 1 to 12.
 //!
 //! Everything here is a pure function of its arguments: no clock, no randomness, no I/O, no async. What must be
-//! looked up (events, state, keys) is asked of a trait that the caller implements and that may fail.
+//! looked up (events, state, keys) is asked of a trait that the caller implements and that may fail. It depends on no
+//! other crate of this project and may not depend on anything that does I/O, reads a clock or makes random bytes.
 //!
 //! # One way in
 //!

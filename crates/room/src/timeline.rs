@@ -1,7 +1,7 @@
 //! Walking the timeline as one user sees it.
 
 use selvage_event::Membership;
-use selvage_object::{Failure, INTEGER_MAX, Param};
+use selvage_object::{Failure, INTEGER_MAX, Param, Row, SqlFault};
 use selvage_protocol::room::EventFilter;
 
 use crate::filter::wants;
@@ -60,12 +60,7 @@ pub(crate) fn walk(
     let mut looked_at = 0;
     let at_once = (limit + 1).min(READ_AT_ONCE_MAX);
     loop {
-        let params = [
-            position(left.after),
-            position(left.to),
-            Param::number(at_once as u64),
-        ];
-        let rows = view.turn.rows(if backwards { BACK } else { FORTH }, &params)?;
+        let rows = page(view, left, backwards, at_once)?;
         let all_read = rows.len() < at_once;
         for mut row in rows {
             let stored = view.stored_event(&mut row)?;
@@ -75,11 +70,6 @@ pub(crate) fn walk(
             }
             looked_at += 1;
             walk.reached = if backwards { stored.pos - 1 } else { stored.pos };
-            if backwards {
-                left.to = walk.reached
-            } else {
-                left.after = walk.reached
-            }
             let (sees, membership) = eyes.see(&stored)?;
             if sees && wants(filter, &stored.event) {
                 walk.events.push((stored, membership));
@@ -88,5 +78,16 @@ pub(crate) fn walk(
         if all_read {
             return Ok(walk);
         }
+        *(if backwards { &mut left.to } else { &mut left.after }) = walk.reached;
     }
+}
+
+/// Reads the next rows of what is left of a span.
+fn page(view: View<'_>, left: Span, backwards: bool, rows: usize) -> Result<Vec<Row>, SqlFault> {
+    let params = [
+        position(left.after),
+        position(left.to),
+        Param::number(rows as u64),
+    ];
+    view.turn.rows(if backwards { BACK } else { FORTH }, &params)
 }
