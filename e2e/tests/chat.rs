@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 const SILENCE_LIMIT: Duration = Duration::from_secs(60);
 /// How long to listen to one client before looking at the other.
 const TURN: Duration = Duration::from_millis(10);
+/// Long enough for an idle Durable Object to be evicted, which takes 10 seconds.
+const EVICTION: Duration = Duration::from_secs(12);
 const PASSWORD: &str = "correct horse battery staple";
 
 /// Declares the scenarios for one host.
@@ -31,6 +33,11 @@ macro_rules! on_host {
             #[test]
             fn chat_after_a_long_absence() {
                 super::absence($host);
+            }
+
+            #[test]
+            fn chat_with_silences() {
+                super::silences($host);
             }
         }
     };
@@ -69,12 +76,11 @@ impl Person {
         }
     }
 
-    /// Begins to write `count` messages, one after the other.
+    /// Begins to write the next `count` messages, one after the other.
     fn send(&mut self, room_id: &str, count: usize) {
-        self.driver.ask(
-            "send",
-            json!({"room_id": room_id, "prefix": self.prefix, "count": count}),
-        );
+        let first = self.sent;
+        let next = json!({"room_id": room_id, "prefix": self.prefix, "first": first, "count": count});
+        self.driver.ask("send", next);
     }
 
     fn listen_until(&mut self, what: &str, done: impl Fn(&Person) -> bool) {
@@ -198,6 +204,28 @@ fn absence(host: Host) {
         person.listen_until("it saw everything", |person| person.messages.len() >= 2 * EACH);
     }
     meeting.check(EACH);
+}
+
+/// Bursts of messages with silences between them, in which a Durable Object is evicted while the syncs wait on.
+fn silences(host: Host) {
+    const BURST: usize = 20;
+    const BURSTS: usize = 3;
+    let mut meeting = Meeting::new(host);
+    for burst in 1..=BURSTS {
+        let Meeting {
+            alice, bob, room_id, ..
+        } = &mut meeting;
+        for person in [&mut *alice, &mut *bob] {
+            person.send(room_id, BURST);
+        }
+        for person in [alice, bob] {
+            person.listen_until("the burst arrived", |person| {
+                person.sent == burst * BURST && person.messages.len() >= 2 * burst * BURST
+            });
+        }
+        std::thread::sleep(if burst < BURSTS { EVICTION } else { Duration::ZERO });
+    }
+    meeting.check(BURSTS * BURST);
 }
 
 /// Lets the two write until each has sent and seen everything, killing the server `kills` times at even distances.

@@ -70,8 +70,8 @@ class Driver {
         });
     }
 
-    async send({ room_id: roomId, prefix, count }) {
-        void this.sendAll(roomId, prefix, count);
+    async send({ room_id: roomId, prefix, first, count }) {
+        void this.sendAll(roomId, prefix, first, first + count);
     }
 
     /** The network came back: an application tells the SDK, which then does not wait out its delay. */
@@ -79,9 +79,9 @@ class Driver {
         this.client.retryImmediately();
     }
 
-    async sendAll(roomId, prefix, count) {
+    async sendAll(roomId, prefix, first, end) {
         while (!this.client.getRoom(roomId)) await sleep(RETRY_MS);
-        for (let number = 0; number < count; number += 1) {
+        for (let number = first; number < end; number += 1) {
             const body = `${prefix}${number}`;
             const eventId = await this.sendOne(this.client.getRoom(roomId), body);
             emit({ event: "sent", body, event_id: eventId });

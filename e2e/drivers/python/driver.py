@@ -75,8 +75,9 @@ class Driver:
     async def start_sync(self):
         self.tasks.append(asyncio.create_task(self.sync_forever()))
 
-    async def send(self, room_id, prefix, count):
-        self.tasks.append(asyncio.create_task(self.send_all(room_id, prefix, count)))
+    async def send(self, room_id, prefix, first, count):
+        numbers = range(first, first + count)
+        self.tasks.append(asyncio.create_task(self.send_all(room_id, prefix, numbers)))
 
     async def online(self):
         """The network came back. nio asks again by itself."""
@@ -90,8 +91,8 @@ class Driver:
                 emit({"event": "log", "text": f"sync loop restarted after {error!r}"})
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def send_all(self, room_id, prefix, count):
-        for number in range(count):
+    async def send_all(self, room_id, prefix, numbers):
+        for number in numbers:
             body = f"{prefix}{number}"
             event_id = await self.send_one(room_id, body, str(uuid4()))
             emit({"event": "sent", "body": body, "event_id": event_id})

@@ -33,11 +33,8 @@ fn send_until_refused(talk: &mut Talk) {
     panic!("{SENDS_MAX} messages were acknowledged without space for them");
 }
 
-/// What holds while there is no space: it answers, it reads, and it goes on refusing.
-fn check_in_need(server: &mut Server, talk: &mut Talk) {
-    for _ in 0..20 {
-        assert_ne!(talk.try_send(PADDING_BYTES).status, 200);
-    }
+/// What holds while there is no space: it answers, and it reads.
+fn check_in_need(server: &mut Server, talk: &Talk) {
     assert!(server.process().ended().is_none(), "the server lives on");
     server.api().get("/_matrix/client/versions").ok();
     talk.check();
@@ -72,7 +69,10 @@ fn a_full_disk_refuses_writes_and_heals() {
 
     disk.fill();
     send_until_refused(&mut talk);
-    check_in_need(&mut server, &mut talk);
+    for _ in 0..20 {
+        assert_ne!(talk.try_send(PADDING_BYTES).status, 200, "it goes on refusing");
+    }
+    check_in_need(&mut server, &talk);
     disk.relieve();
     check_healed(&mut server, &mut talk);
 }
@@ -92,8 +92,11 @@ fn a_file_size_limit_refuses_writes_and_heals() {
 
     let largest = largest_file(&server.directory().join("data"));
     limit_files(&mut server, &(largest + (1 << 20)).to_string());
-    send_until_refused(&mut talk);
-    check_in_need(&mut server, &mut talk);
+    // A log that is written anew from its start has space again, so now and then a send succeeds.
+    for _ in 0..5 {
+        send_until_refused(&mut talk);
+        check_in_need(&mut server, &talk);
+    }
     limit_files(&mut server, "unlimited");
     check_healed(&mut server, &mut talk);
 }
