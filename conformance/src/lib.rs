@@ -11,6 +11,8 @@
 #[allow(clippy::expect_used, clippy::panic, reason = "a broken promise ends its test")]
 pub mod cases;
 mod host;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod http;
 pub mod probe;
 #[cfg(not(target_arch = "wasm32"))]
 mod remote;

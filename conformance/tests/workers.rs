@@ -2,47 +2,32 @@
 
 mod drivers;
 
-use std::env;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::fs;
+use std::path::Path;
+use std::thread::{scope, sleep};
+use std::time::Duration;
 
 use drivers::process::Process;
+use drivers::workerd;
+use rusqlite::Connection;
+use selvage_conformance::probe::{Command, Ending};
 use selvage_conformance::{Answer, Flood, HostUnderTest, NoAnswer, Remote};
-use selvage_object::ObjectKey;
+use selvage_object::{Kind, ObjectKey};
+use tempfile::NamedTempFile;
 
 /// What one shard takes at once (`QUESTIONS_MAX` of the Workers host).
 const QUESTIONS_MAX: usize = 256;
 
 struct Workers(Process);
 
-/// A path that the environment names, or else one in this repository.
-fn place(variable: &str, usual: &str, build: &str) -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let path = env::var_os(variable).map_or_else(|| root.join(usual), PathBuf::from);
-    assert!(
-        path.exists(),
-        "{} is missing: run `{build}`, or name another place in {variable}",
-        path.display()
-    );
-    path
-}
-
 fn start() -> Workers {
-    let setup = place("SELVAGE_SETUP", ".setup", "cargo xtask setup worker-tools");
-    let bundle = place(
-        "SELVAGE_WORKER_CONFORMANCE_DIST",
-        "target/worker-conformance",
-        "cargo xtask worker build --features conformance --out target/worker-conformance",
-    );
+    let bundle = workerd::conformance_bundle();
     let config = bundle.join("conformance.capnp");
-    std::fs::write(&config, include_str!("workerd.capnp")).expect("the bundle's directory");
-    Workers(Process::start(Box::new(move |address, data| {
-        let mut command = Command::new(setup.join("bin/workerd"));
-        command.arg("serve").arg(&config);
-        command.arg(format!("--socket-addr=http={address}"));
-        command.arg(format!("--directory-path=disk={}", data.display()));
-        command
-    })))
+    // Tests of several threads write it at once, each the same; none may read a part.
+    let fresh = NamedTempFile::new_in(&bundle).expect("the bundle's directory");
+    fs::write(&fresh, include_str!("workerd.capnp")).expect("the configuration");
+    fresh.persist(&config).expect("the configuration's name");
+    Workers(workerd::start(&config, &[]))
 }
 
 impl Workers {
@@ -80,3 +65,94 @@ impl HostUnderTest for Workers {
 }
 
 suite!(start);
+
+/// Longer than the runtime keeps an object that nobody calls.
+const EVICTION: Duration = Duration::from_secs(13);
+
+fn ask(host: &Workers, to: &ObjectKey, command: &Command) -> Answer {
+    host.ask(to, serde_json::to_vec(command).expect("JSON"))
+}
+
+/// The runtime evicts an object that nobody calls for ten seconds, even while somebody watches it: that is what makes a
+/// waiting client cheap. The watch stays with the runtime and is answered by the object's next life.
+#[test]
+fn a_watch_outlives_the_runtimes_own_eviction() {
+    let host = start();
+    let star = ObjectKey::new(Kind::Probe, "star");
+    ask(&host, &star, &Command::Raise).expect("the first version");
+    scope(|scope| {
+        let watch = scope.spawn(|| host.wait(&star, 1, 80_000));
+        let age = || ask(&host, &star, &Command::Age);
+        assert_eq!(age(), Ok(b"1".to_vec()));
+        assert_eq!(age(), Ok(b"2".to_vec()));
+        sleep(EVICTION);
+        assert!(!watch.is_finished());
+        assert_eq!(age(), Ok(b"1".to_vec()), "it left memory");
+        ask(&host, &star, &Command::Raise).expect("the second version");
+        assert_eq!(watch.join().expect("no panic"), Ok(()));
+    });
+}
+
+/// An object that the runtime ends in the middle comes back with what it had answered.
+#[test]
+fn aborted_objects_come_back() {
+    let host = start();
+    let star = ObjectKey::new(Kind::Probe, "star");
+    for version in 1..=3 {
+        assert_eq!(
+            ask(&host, &star, &Command::Raise),
+            Ok(version.to_string().into_bytes())
+        );
+        ask(&host, &star, &Command::Age).expect("its age");
+        host.remote()
+            .order("abort", &star, "", b"")
+            .expect("the order is taken");
+        until_young(&host, &star);
+        assert_eq!(
+            ask(&host, &star, &Command::Version),
+            Ok(version.to_string().into_bytes())
+        );
+    }
+}
+
+/// Waits until an object was made anew. Calls that end with the object it was before do not count.
+fn until_young(host: &Workers, object: &ObjectKey) {
+    for _ in 0..200 {
+        if ask(host, object, &Command::Age) == Ok(b"1".to_vec()) {
+            return;
+        }
+        sleep(Duration::from_millis(20));
+    }
+    panic!("{object} grows older and older");
+}
+
+/// Asking for what does not exist leaves no data behind, which would cost for ever.
+#[test]
+fn looking_for_nobody_makes_nobody() {
+    let host = start();
+    let nobody = ObjectKey::new(Kind::Probe, "nobody");
+    assert_eq!(ask(&host, &nobody, &Command::Version), Ok(b"0".to_vec()));
+    assert_eq!(host.wait(&nobody, 0, 100), Ok(()));
+    let fails = Command::Add {
+        amount: 1,
+        ending: Ending::Refusal,
+    };
+    ask(&host, &nobody, &fails).expect_err("a refusal");
+    assert_eq!(shards(&host), 0);
+    ask(&host, &nobody, &Command::Raise).expect("somebody");
+    assert_eq!(shards(&host), 1);
+}
+
+/// How many databases have a shard's tables.
+fn shards(host: &Workers) -> usize {
+    let files = fs::read_dir(host.0.data().join("probe")).expect("the namespace's directory");
+    let paths = files.map(|file| file.expect("a file").path());
+    let databases = paths.filter(|path| path.extension().is_some_and(|extension| extension == "sqlite"));
+    databases.filter(|path| is_shard(path)).count()
+}
+
+fn is_shard(database: &Path) -> bool {
+    let database = Connection::open(database).expect("a database");
+    let found = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'objects'");
+    found.expect("its schema").exists([]).expect("its schema")
+}

@@ -134,6 +134,8 @@ pub enum Command {
     },
     /// How often each timer has rung: pairs of name and number, by name.
     Rings,
+    /// How often this was asked since the probe came into memory; starts with one.
+    Age,
     /// Claims to take so much memory that others have to leave it.
     Weigh {
         /// How many bytes.

@@ -27,6 +27,7 @@ pub struct Probe;
 pub struct Memory {
     sum: i64,
     version: u64,
+    age: u64,
     claimed_bytes: usize,
 }
 
@@ -43,6 +44,7 @@ impl Object for Probe {
         Ok(Memory {
             sum: sums::get(turn, SUM)?,
             version: sums::get(turn, VERSION)?.unsigned_abs(),
+            age: 0,
             claimed_bytes: 0,
         })
     }
@@ -78,6 +80,10 @@ impl Object for Probe {
             Command::SetTimer { timer, in_ms } => reply(&timers::set(turn, &timer, in_ms)?),
             Command::StopTimer { timer } => reply(&timers::stop(turn, &timer)?),
             Command::Rings => reply(&timers::rings(turn)?),
+            Command::Age => {
+                memory.change().age += 1;
+                reply(&memory.age)
+            }
             Command::Weigh { bytes } => {
                 sums::set(turn, "weighs", 1)?;
                 memory.change().claimed_bytes = bytes;

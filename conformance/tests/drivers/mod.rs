@@ -1,6 +1,9 @@
 //! Drivers: how to start, crash and evict each host.
 
+#![allow(dead_code, reason = "each test program uses a part")]
+
 pub(crate) mod process;
+pub(crate) mod workerd;
 
 use selvage_conformance::HostUnderTest;
 use selvage_conformance::cases::named;

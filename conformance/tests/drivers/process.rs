@@ -40,6 +40,11 @@ impl Process {
         Remote(self.address)
     }
 
+    /// Where its data are.
+    pub(crate) fn data(&self) -> &Path {
+        self.data.path()
+    }
+
     /// Kills it and starts it again.
     pub(crate) fn crash(&self) {
         let mut child = self.child.lock().expect("nobody panicked while crashing");

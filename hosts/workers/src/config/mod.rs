@@ -3,7 +3,9 @@
 mod deployment;
 mod settings;
 
+#[cfg(target_arch = "wasm32")]
 pub(crate) use deployment::Deployment;
+#[cfg(target_arch = "wasm32")]
 pub(crate) use settings::settings;
 
 /// A variable that is missing or wrong.
