@@ -13,7 +13,7 @@ use crate::fault::fault;
 /// The size of a page, in bytes: what Durable Objects have.
 const PAGE_BYTES: i64 = 4_096;
 /// How much of the database SQLite keeps in memory, in KiB.
-const CACHE_KIB: i64 = 8_192;
+const CACHE_KIB: i64 = 6_144;
 /// The log is carried over into the database when it has so many pages: 16 MiB.
 const CHECKPOINT_PAGES: i64 = 4_096;
 /// After a checkpoint the log's file is cut to this size, in bytes.

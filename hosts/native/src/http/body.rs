@@ -16,6 +16,10 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// The longest time that a whole body may take.
 const BODY_TIME_MAX: Duration = Duration::from_secs(300);
 
+/// How much of a body that is too large is still read and dropped, so that a client which sends before it reads finds the
+/// answer and not a broken connection.
+const DRAINED_BYTES_MAX: usize = 8 * 1_024 * 1_024;
+
 /// Why a body was not read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadError {
@@ -33,11 +37,22 @@ pub(crate) async fn read(body: Incoming, bytes_max: usize) -> Result<Bytes, Read
         return Ok(Bytes::new());
     }
     if body.size_hint().lower() > bytes_max as u64 {
+        drain(body).await;
         return Err(ReadError::TooLarge);
     }
     timeout(BODY_TIME_MAX, read_frames(body, bytes_max))
         .await
         .map_err(|_| ReadError::Slow)?
+}
+
+/// Reads on and drops what comes, within limits of size and time. What goes wrong meanwhile is the client's loss alone.
+async fn drain(mut body: Incoming) {
+    let mut dropped = 0;
+    while dropped < DRAINED_BYTES_MAX
+        && let Ok(Some(Ok(frame))) = timeout(PAUSE_MAX, body.frame()).await
+    {
+        dropped += frame.data_ref().map_or(0, Bytes::len);
+    }
 }
 
 /// A body that comes in one piece, as most do, is not copied.
@@ -49,6 +64,7 @@ async fn read_frames(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Read
     {
         let Ok(data) = frame?.into_data() else { continue };
         if first.len() + rest.len() + data.len() > bytes_max {
+            drain(body).await;
             return Err(ReadError::TooLarge);
         }
         if first.is_empty() {

@@ -9,7 +9,7 @@ use selvage_sqlite::Sqlite;
 use crate::clock;
 
 /// What a shard's objects may keep in memory between turns, in bytes; all shards together.
-const LOADED_BYTES_MAX: usize = 64 * 1_024 * 1_024;
+const LOADED_BYTES_MAX: usize = 40 * 1_024 * 1_024;
 
 /// Makes the registry of object kinds; each shard's thread has its own.
 pub type Kinds = Arc<dyn Fn() -> Registry + Send + Sync>;
