@@ -139,18 +139,24 @@ impl Dispatcher {
 
     fn finish(&mut self, receipt: &Receipt) -> Vec<u64> {
         let key = (receipt.from_number, receipt.shard.clone());
-        if let Some(pair) = self.pairs.get_mut(&key) {
-            pair.in_flight = false;
-            pair.attempts = 0;
-            pair.waiting.retain(|seq| !receipt.seqs.contains(seq));
-            if pair.waiting.is_empty() {
-                self.pairs.remove(&key);
-            } else {
-                self.ready.insert(key);
-            }
+        let Some(pair) = self.pairs.get_mut(&key) else {
+            return Vec::new();
+        };
+        pair.in_flight = false;
+        pair.attempts = 0;
+        // A receipt that comes twice ends what still waits and nothing else: other shards' shares are not counted off.
+        let (ended, waiting): (VecDeque<u64>, VecDeque<u64>) = std::mem::take(&mut pair.waiting)
+            .into_iter()
+            .partition(|seq| receipt.seqs.contains(seq));
+        pair.waiting = waiting;
+        if pair.waiting.is_empty() {
+            self.pairs.remove(&key);
+        } else {
+            self.ready.insert(key);
         }
-        let seqs = receipt.seqs.iter().copied();
-        seqs.filter(|seq| self.shard_has((receipt.from_number, *seq)))
+        let ended = ended.into_iter();
+        ended
+            .filter(|seq| self.shard_has((receipt.from_number, *seq)))
             .collect()
     }
 
