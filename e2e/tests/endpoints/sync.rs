@@ -18,7 +18,6 @@ cases!(
     full_state_tells_everything_again,
     joining_tells_the_room,
     receipts_and_typing_are_told,
-    unread_messages_are_counted,
     messages_can_be_paged_both_ways,
     local_names_and_ages_are_right,
 );
@@ -386,29 +385,6 @@ fn receipts_and_typing_are_told(server: &mut Server) {
         403,
         "M_FORBIDDEN",
     );
-}
-
-/// spec: client-server-api §receiving-notifications
-fn unread_messages_are_counted(server: &mut Server) {
-    let scene = Scene::new(server);
-    let expect = |since: &str, count: u64| {
-        sync_until(&scene.bob, since, "timeout=0", |sync| {
-            let room = sync.pointer(&format!(
-                "/rooms/join/{}/unread_notifications",
-                token(&scene.room_id)
-            ));
-            room.is_some_and(|unread| unread["notification_count"] == count)
-        })
-    };
-    let since = next_batch(&expect("", 1));
-    let last = scene.alice.say(&scene.room_id, "two").string("/event_id");
-    expect(&since, 2);
-    let path = room_path(&scene.room_id, &format!("receipt/m.read/{}", percent(&last)));
-    scene.bob.post(&path, &json!({})).ok();
-    expect("", 0);
-    scene.bob.say(&scene.room_id, "mine").ok();
-    sync_with_all(&scene.bob, &since, "timeout=0", &scene.room_id, &["two", "mine"]);
-    expect("", 0);
 }
 
 /// spec: client-server-api §get_matrixclientv3roomsroomidmessages
