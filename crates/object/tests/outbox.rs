@@ -131,6 +131,30 @@ fn a_repeated_delivery_changes_nothing() {
 }
 
 #[test]
+fn an_answer_that_comes_twice_does_not_stand_for_another_shard() {
+    let mut world = World::new();
+    let (sender, near, far) = (object_in(0, 0), object_in(0, 1), object_in(1, 0));
+    world.do_ask(&sender, &tell(&[&near, &far], 1));
+    let taken = world.take(0);
+    let to_far = taken
+        .iter()
+        .find(|delivery| delivery.shard.as_str() == "1")
+        .unwrap();
+    world.deliver(to_far).reply.unwrap();
+    for _ in 0..2 {
+        world.shards[0].delivered(&to_far.receipt()).unwrap();
+        assert_eq!(world.outbox_rows(), 1, "the near one still has to take it");
+    }
+    world.crash(0);
+    world.settle();
+    assert_eq!(
+        (world.told(&near, &sender), world.told(&far, &sender)),
+        (vec![1], vec![1])
+    );
+    assert_eq!(world.outbox_rows(), 0);
+}
+
+#[test]
 fn failures_are_retried_after_pauses_that_double_up_to_an_hour() {
     let mut world = World::new();
     let (sender, far) = (object_in(0, 0), object_in(1, 0));
