@@ -19,6 +19,10 @@ const BODY_TIME_MAX: Duration = Duration::from_secs(300);
 /// How much of a body that is too large is still read and dropped, so that a client which sends before it reads finds the
 /// answer and not a broken connection.
 const DRAINED_BYTES_MAX: usize = 8 * 1_024 * 1_024;
+/// How long such a client may pause: one that waits for its answer gets it then.
+const DRAIN_PAUSE_MAX: Duration = Duration::from_millis(500);
+/// How long it may send on.
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Why a body was not read.
 #[derive(Debug, thiserror::Error)]
@@ -48,11 +52,14 @@ pub(crate) async fn read(body: Incoming, bytes_max: usize) -> Result<Bytes, Read
 /// Reads on and drops what comes, within limits of size and time. What goes wrong meanwhile is the client's loss alone.
 async fn drain(mut body: Incoming) {
     let mut dropped = 0;
-    while dropped < DRAINED_BYTES_MAX
-        && let Ok(Some(Ok(frame))) = timeout(PAUSE_MAX, body.frame()).await
-    {
-        dropped += frame.data_ref().map_or(0, Bytes::len);
-    }
+    let draining = async {
+        while dropped < DRAINED_BYTES_MAX
+            && let Ok(Some(Ok(frame))) = timeout(DRAIN_PAUSE_MAX, body.frame()).await
+        {
+            dropped += frame.data_ref().map_or(0, Bytes::len);
+        }
+    };
+    drop(timeout(DRAIN_TIME_MAX, draining).await);
 }
 
 /// A body that comes in one piece, as most do, is not copied.
