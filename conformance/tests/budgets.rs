@@ -1,5 +1,15 @@
 //! What one operation costs on Workers: the counts that the platform bills, against the budgets of the project.
 
+// Helpers of tests fail like tests.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    dead_code,
+    unreachable_pub
+)]
+
 mod drivers;
 
 use std::collections::BTreeMap;

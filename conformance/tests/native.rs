@@ -1,5 +1,15 @@
 //! The suite on the native host.
 
+// Helpers of tests fail like tests.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    dead_code,
+    unreachable_pub
+)]
+
 mod drivers;
 
 use std::process::Command;

@@ -22,6 +22,7 @@ const APPSERVICE: &str = "selvage-appservice";
 const WORKFLOW: &str = "selvage-workflow";
 const GATEWAY: &str = "selvage-gateway";
 const SQLITE: &str = "selvage-sqlite";
+const SIM: &str = "selvage-sim";
 const CONFORMANCE: &str = "selvage-conformance";
 
 /// The crates that run on both hosts, unchanged and without I/O. The gateway and the workflows are async and
@@ -141,8 +142,8 @@ const LAYERS: &[Layer] = &[
     },
 ];
 
-/// What tests of any package may use besides: a real database, and the suite that tests hosts.
-const MAY_IN_TESTS: &[&str] = &[EVENT, OBJECT, PROTOCOL, SQLITE, CONFORMANCE];
+/// What tests of any package may use besides: a real database, the simulator, and the suite that tests hosts.
+const MAY_IN_TESTS: &[&str] = &[EVENT, OBJECT, PROTOCOL, SQLITE, CONFORMANCE, SIM];
 
 /// Those that ask objects without knowing them; their tests ask real ones.
 const ASKING: &[&str] = &[WORKFLOW, GATEWAY];

@@ -95,12 +95,17 @@ impl Metrics {
             head(text, name, help, "counter");
             line(text, name, "", counter.get());
         }
-        head(
-            text,
-            "http_responses_total",
-            "Responses by class of status.",
-            "counter",
-        );
+        self.write_responses(text);
+        write_waiting(text, waiting);
+        let watches = self.watches.iter().map(Counter::get).sum();
+        head(text, "watches", "Requests that wait for news.", "gauge");
+        line(text, "watches", "", watches);
+        self.latency.write(text);
+    }
+
+    fn write_responses(&self, text: &mut String) {
+        let help = "Responses by class of status.";
+        head(text, "http_responses_total", help, "counter");
         for (class, counter) in self.responses.iter().enumerate().skip(1) {
             line(
                 text,
@@ -109,24 +114,15 @@ impl Metrics {
                 counter.get(),
             );
         }
-        head(
-            text,
-            "shard_queue_inputs",
-            "Inputs that wait for a shard.",
-            "gauge",
-        );
-        for (shard, waiting) in waiting.iter().enumerate() {
-            line(
-                text,
-                "shard_queue_inputs",
-                &format!("{{shard=\"{shard}\"}}"),
-                *waiting as u64,
-            );
-        }
-        let watches = self.watches.iter().map(Counter::get).sum();
-        head(text, "watches", "Requests that wait for news.", "gauge");
-        line(text, "watches", "", watches);
-        self.latency.write(text);
+    }
+}
+
+fn write_waiting(text: &mut String, waiting: &[usize]) {
+    let help = "Inputs that wait for a shard.";
+    head(text, "shard_queue_inputs", help, "gauge");
+    for (shard, waiting) in waiting.iter().enumerate() {
+        let labels = format!("{{shard=\"{shard}\"}}");
+        line(text, "shard_queue_inputs", &labels, *waiting as u64);
     }
 }
 
