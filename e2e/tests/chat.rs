@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 const SILENCE_LIMIT: Duration = Duration::from_secs(60);
 /// How long to listen to one client before looking at the other.
 const TURN: Duration = Duration::from_millis(10);
+/// How long to listen on when everything has come.
+const AFTERMATH: Duration = Duration::from_secs(1);
 /// Long enough for an idle Durable Object to be evicted, which takes 10 seconds.
 const EVICTION: Duration = Duration::from_secs(12);
 const PASSWORD: &str = "correct horse battery staple";
@@ -166,7 +168,12 @@ impl Meeting {
         }
     }
 
-    fn check(&self, each: usize) {
+    fn check(&mut self, each: usize) {
+        // What would come twice comes now.
+        for person in [&mut self.alice, &mut self.bob] {
+            std::thread::sleep(AFTERMATH);
+            person.listen();
+        }
         check_each_once(&self.alice, &self.bob, each);
         assert_eq!(self.alice.messages, self.bob.messages, "both saw the same order");
         check_order_of_sending(&self.alice.messages, &self.alice, each);
@@ -175,18 +182,66 @@ impl Meeting {
     }
 }
 
+/// Stages of messages both ways at once; the server is killed in the middle of each but the last, when both clients
+/// had caught up before and both are sending.
 fn chat(host: Host, each: usize, kills: usize) {
     let mut meeting = Meeting::new(host);
-    for person in [&mut meeting.alice, &mut meeting.bob] {
-        person.send(&meeting.room_id, each);
+    let stage = each / (kills + 1);
+    for number in 0..=kills {
+        let target = if number == kills {
+            each
+        } else {
+            (number + 1) * stage
+        };
+        let Meeting {
+            server,
+            room_id,
+            alice,
+            bob,
+        } = &mut meeting;
+        let mut people = [alice, bob];
+        for person in &mut people {
+            person.send(room_id, target - person.sent);
+        }
+        if number < kills {
+            listen_to_both(&mut people, |people| {
+                people.iter().map(|person| person.sent).sum::<usize>() + stage >= 2 * target
+            });
+            assert!(
+                people.iter().any(|person| person.sent < target),
+                "it is killed in the middle"
+            );
+            server.kill9();
+            server.restart();
+            for person in &mut people {
+                person.driver.ask("online", json!({}));
+            }
+        }
+        listen_to_both(&mut people, |people| {
+            people
+                .iter()
+                .all(|person| person.sent == target && person.messages.len() >= 2 * target)
+        });
     }
-    exchange(
-        &mut meeting.server,
-        [&mut meeting.alice, &mut meeting.bob],
-        each,
-        kills,
-    );
     meeting.check(each);
+}
+
+/// Listens to both by turns until this is so.
+fn listen_to_both(people: &mut [&mut Person; 2], done: impl Fn(&[&mut Person; 2]) -> bool) {
+    let mut silent = Duration::ZERO;
+    while !done(people) {
+        let heard = people
+            .iter_mut()
+            .filter_map(|person| person.listen().then_some(()))
+            .count();
+        silent = if heard > 0 {
+            Duration::ZERO
+        } else {
+            silent + 2 * TURN
+        };
+        let progress = || people.iter().map(|person| person.progress()).collect::<String>();
+        assert!(silent < SILENCE_LIMIT, "nothing happens any more: {}", progress());
+    }
 }
 
 /// Each in turn is away while the other writes far more than one sync holds, and misses nothing on coming back.
@@ -226,41 +281,6 @@ fn silences(host: Host) {
         std::thread::sleep(if burst < BURSTS { EVICTION } else { Duration::ZERO });
     }
     meeting.check(BURSTS * BURST);
-}
-
-/// Lets the two write until each has sent and seen everything, killing the server `kills` times at even distances.
-fn exchange(server: &mut Server, mut people: [&mut Person; 2], each: usize, kills: usize) {
-    let total = 2 * each;
-    let mut killed = 0;
-    let mut silent = Duration::ZERO;
-    while people
-        .iter()
-        .any(|person| person.sent < each || person.messages.len() < total)
-    {
-        let heard: Vec<bool> = people.iter_mut().map(|person| person.listen()).collect();
-        silent = if heard.contains(&true) {
-            Duration::ZERO
-        } else {
-            silent + 2 * TURN
-        };
-        assert!(
-            silent < SILENCE_LIMIT,
-            "nothing happens any more: {}",
-            people.map(|person| person.progress()).concat()
-        );
-        let sent: usize = people.iter().map(|person| person.sent).sum();
-        if killed < kills && sent >= total * (killed + 1) / (kills + 1) {
-            server.kill9();
-            server.restart();
-            killed += 1;
-            for person in &mut people {
-                person.driver.ask("online", json!({}));
-            }
-        }
-    }
-    assert_eq!(killed, kills, "the server was killed in the middle of it");
-    // Whatever would come twice has had the time to come.
-    people.iter_mut().for_each(|person| while person.listen() {});
 }
 
 fn check_each_once(alice: &Person, bob: &Person, each: usize) {

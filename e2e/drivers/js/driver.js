@@ -15,6 +15,7 @@ import { logger } from "matrix-js-sdk/lib/logger.js";
 
 const RETRY_MS = 200;
 const PAGE_EVENTS = 100;
+const ONLINE_ATTEMPTS = 10;
 
 // Standard output belongs to the protocol.
 for (const level of ["log", "info", "debug", "trace", "warn", "error"]) {
@@ -45,7 +46,9 @@ class Driver {
     }
 
     signedIn({ user_id: userId, access_token: accessToken, device_id: deviceId }) {
-        this.client = createClient({ baseUrl: this.baseUrl, userId, accessToken, deviceId });
+        // Old timelines are kept over a gap, as by applications that let people scroll back.
+        const timelineSupport = true;
+        this.client = createClient({ baseUrl: this.baseUrl, userId, accessToken, deviceId, timelineSupport });
         this.client.on(ClientEvent.Sync, () => this.collect());
         return { user_id: userId, device_id: deviceId };
     }
@@ -76,7 +79,14 @@ class Driver {
 
     /** The network came back: an application tells the SDK, which then does not wait out its delay. */
     async online() {
-        this.client.retryImmediately();
+        void this.retry();
+    }
+
+    /** Tells it for some seconds: the SDK heeds it only once it has noticed that the connection was lost. */
+    async retry() {
+        for (let attempt = 0; attempt < ONLINE_ATTEMPTS && !this.client.retryImmediately(); attempt += 1) {
+            await sleep(RETRY_MS);
+        }
     }
 
     async sendAll(roomId, prefix, first, end) {
