@@ -47,9 +47,18 @@ impl Process {
 
     /// Kills it and starts it again.
     pub(crate) fn crash(&self) {
+        self.restart(&self.launch);
+    }
+
+    /// Kills it and starts something else over its data.
+    pub(crate) fn crash_into(&self, launch: Launch) {
+        self.restart(&launch);
+    }
+
+    fn restart(&self, launch: &Launch) {
         let mut child = self.child.lock().expect("nobody panicked while crashing");
         kill(&mut child);
-        *child = spawn(&self.launch, self.address, self.data.path());
+        *child = spawn(launch, self.address, self.data.path());
     }
 }
 

@@ -39,15 +39,19 @@ pub(crate) fn product_bundle() -> PathBuf {
 
 /// Starts `workerd` with this configuration and these variables.
 pub(crate) fn start(config: &Path, variables: &'static [(&'static str, &'static str)]) -> Process {
+    Process::start(launch(config, variables))
+}
+
+/// How `workerd` is started with this configuration and these variables.
+pub(crate) fn launch(config: &Path, variables: &'static [(&'static str, &'static str)]) -> Launch {
     let workerd = place("SELVAGE_SETUP", ".setup", "cargo xtask setup worker-tools").join("bin/workerd");
     let config = config.to_owned();
-    let launch: Launch = Box::new(move |address, data| {
+    Box::new(move |address, data| {
         let mut command = Command::new(&workerd);
         command.args([OsStr::new("serve"), config.as_os_str()]);
         command.arg(format!("--socket-addr=http={address}"));
         command.arg(format!("--directory-path=disk={}", data.display()));
         command.envs(variables.iter().copied());
         command
-    });
-    Process::start(launch)
+    })
 }

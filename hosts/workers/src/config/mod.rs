@@ -29,7 +29,7 @@ impl ConfigError {
 }
 
 /// Every variable that means something.
-const KNOWN: [&str; 14] = [
+const KNOWN: [&str; 13] = [
     "SELVAGE_SERVER_NAME",
     "SELVAGE_SHARDS",
     "SELVAGE_REGISTRATION",
@@ -42,7 +42,6 @@ const KNOWN: [&str; 14] = [
     "SELVAGE_SUPPORT_MATRIX_ID",
     "SELVAGE_SUPPORT_EMAIL",
     "SELVAGE_SUPPORT_PAGE",
-    "SELVAGE_LOG_LEVEL",
     "SELVAGE_COUNTS",
 ];
 

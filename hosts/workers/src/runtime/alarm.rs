@@ -85,7 +85,7 @@ impl Home {
     /// Rings the timers that are due, some of them; says whether there were any.
     fn ring_once(self: &Rc<Self>) -> Result<bool, Failure> {
         let first = self.with_shard(|shard| shard.first_timer())?;
-        if !first.is_some_and(|first| first <= now()) {
+        if first.is_none_or(|first| first > now()) {
             return Ok(false);
         }
         // Should a turn trap, this alarm and the mark are durable nevertheless.

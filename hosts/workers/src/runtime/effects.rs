@@ -20,8 +20,8 @@ impl Home {
         for (to, refusal) in &outcome.refused {
             tracing::warn!(%to, errcode = %refusal.errcode, "an object refused what it was told");
         }
-        for hint in outcome.hints.iter().cloned() {
-            let home = Rc::clone(self);
+        for hint in &outcome.hints {
+            let (home, hint) = (Rc::clone(self), hint.clone());
             self.background(async move {
                 home.bring(&hint).await;
             });

@@ -5,6 +5,8 @@ use std::rc::Rc;
 
 use js_sys::Reflect;
 use selvage_gateway::{Gateway, respond, respond_to_overload, respond_to_too_large};
+use selvage_protocol::errcode;
+use serde_json::json;
 use wasm_bindgen::JsValue;
 use worker::{Context, Env, Request, Response, event};
 
@@ -14,7 +16,7 @@ use super::http::{Oversized, incoming, outgoing};
 use super::{foundation, log, variable};
 use crate::config::{self, Deployment};
 use crate::counts;
-use crate::wire::{OVERLOAD_RETRY_MS, Reply};
+use crate::wire::Reply;
 
 /// Where the counts are shown, when the variable `SELVAGE_COUNTS` is `on`.
 const COUNTS_PATH: &str = "/_selvage/counts";
@@ -79,9 +81,12 @@ fn refuse(trouble: Trouble) -> worker::Result<Response> {
             tracing::error!(error, "this deployment cannot serve");
             Response::error(error, 503)
         }
+        Trouble::Shard(Reply::Overloaded(wait)) => outgoing(respond_to_overload(wait.retry_after_ms)),
         Trouble::Shard(reply) => {
             tracing::error!(status = reply.status(), "the server object does not answer");
-            outgoing(respond_to_overload(OVERLOAD_RETRY_MS))
+            let error =
+                json!({ "errcode": errcode::UNKNOWN, "error": "the server is not available at the moment" });
+            Ok(Response::from_json(&error)?.with_status(503))
         }
     }
 }

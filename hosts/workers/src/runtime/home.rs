@@ -7,7 +7,8 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use selvage_object::{Failure, Fault, OpenError, Shard, ShardId, ShardLimits, Storage};
+use selvage_object::{Failure, Fault, OpenError, Refusal, Shard, ShardId, ShardLimits, Storage};
+use selvage_protocol::errcode;
 use worker::{Env, State};
 
 use super::foundation::Foundation;
@@ -76,7 +77,7 @@ impl Home {
         let deployment = self.deployment()?;
         let ground = self.ground(&deployment).await?;
         let checked = deployment.check(ground.foundation.deployment());
-        checked.map_err(|error| Reply::Unavailable(error.to_string()))?;
+        checked.map_err(|error| Reply::Refused(Refusal::new(errcode::INVALID_PARAM, error.to_string())))?;
         if ground.stored {
             self.learn_alarm().await?;
         } else {
