@@ -1,14 +1,19 @@
 //! A host in a process of its own, over data that outlive it.
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::ops::Range;
 use std::path::Path;
 use std::process::{Child, Command};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
 use selvage_conformance::Remote;
 use tempfile::TempDir;
+
+/// Where hosts listen.
+const PORTS: Range<u16> = 28_000..32_000;
 
 /// How a host is started: given where to listen and where its data are.
 pub(crate) type Launch = Box<dyn Fn(SocketAddr, &Path) -> Command + Send + Sync>;
@@ -75,9 +80,23 @@ fn kill(child: &mut Child) {
     child.wait().expect("it ends");
 }
 
+/// An address where nothing listens, not given out before by this process.
+///
+/// Below the ports that systems give to outgoing connections: a client that tries a host which is down must not be given
+/// the host's own port, and so reach itself.
 fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address")
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id().wrapping_mul(61);
+    for _ in 0..PORTS.len() {
+        let next =
+            first.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % u32::from(PORTS.end - PORTS.start);
+        let port = PORTS.start + u16::try_from(next).expect("a number of a port");
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
+    panic!("all ports are taken");
 }
 
 /// Starts the host and waits until it listens.
