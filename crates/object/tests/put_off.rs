@@ -25,7 +25,12 @@ fn deliveries_that_are_put_off_leave_later_and_what_follows_waits_behind_them() 
     world.shards[0].put_off_deliveries(until);
     world.do_ask(&sender, &tell(2));
     assert_eq!(world.shards[0].undelivered(), 2);
-    assert!(world.shards[0].take_deliveries(START.plus_ms(4_999)).unwrap().is_empty());
+    assert!(
+        world.shards[0]
+            .take_deliveries(START.plus_ms(4_999))
+            .unwrap()
+            .is_empty()
+    );
     assert_eq!(world.shards[0].next_due(START), Some(until));
     world.now = until;
     world.settle();
