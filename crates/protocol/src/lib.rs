@@ -6,6 +6,7 @@
 //! It may not depend on anything but `selvage-object`, and does nothing but describe.
 
 pub mod errcode;
+pub mod federation;
 pub mod room;
 pub mod server;
 pub mod user;

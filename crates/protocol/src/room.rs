@@ -2,6 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::federation::{
+    Backfill, Begin, Edge, Edges, EventForServer, EventsById, GetMissingEvents, MakeMembership,
+    MakeMembershipReply, Missing, MissingReply, Outgoing, OutgoingReply, Place, Receive, ReceiveReply,
+    SendMembership, SendMembershipReply, StateIds, StateIdsReply, Supply, SupplyState, SupplyStateReply,
+};
 use crate::user::{Membership, Profile, WindowStart};
 use crate::{Json, commands};
 
@@ -335,5 +340,20 @@ commands!(
         Members => Vec<Json>,
         SetReceipt => (),
         SetTyping => (),
+        Receive => ReceiveReply,
+        Missing => MissingReply,
+        Edges => Vec<Edge>,
+        Begin => (),
+        Supply => ReceiveReply,
+        SupplyState => SupplyStateReply,
+        Place => ReceiveReply,
+        Outgoing => OutgoingReply,
+        GetMissingEvents => Vec<Json>,
+        Backfill => Vec<Json>,
+        EventForServer => Json,
+        StateIds => StateIdsReply,
+        EventsById => Vec<Json>,
+        MakeMembership => MakeMembershipReply,
+        SendMembership => SendMembershipReply,
     }
 );
