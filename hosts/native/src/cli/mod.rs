@@ -101,12 +101,11 @@ mod tests {
                 .map_err(|error| error.name)
         };
         assert_eq!(
-            check(&["PATH", "SELVAGE_SERVER_NAME", "SELVAGE_DATA_DIR", "SELVAGE_SETUP"]),
+            check(&["PATH", "SELVAGE_SERVER_NAME", "SELVAGE_DATA_DIR"]),
             Ok(())
         );
-        assert_eq!(
-            check(&["SELVAGE_SERVERNAME"]),
-            Err("SELVAGE_SERVERNAME".to_owned())
-        );
+        for unknown in ["SELVAGE_SERVERNAME", "SELVAGE_SETUP"] {
+            assert_eq!(check(&["SELVAGE_SHARDS", unknown]), Err(unknown.to_owned()));
+        }
     }
 }

@@ -7,24 +7,13 @@ use clap::Command;
 use super::SettingError;
 
 const PREFIX: &str = "SELVAGE_";
-/// Variables of this project's own tests, which the servers that they start inherit.
-const OF_THE_TESTS: [&str; 8] = [
-    "SELVAGE_NATIVE_BIN",
-    "SELVAGE_NODE",
-    "SELVAGE_PYTHON",
-    "SELVAGE_SETUP",
-    "SELVAGE_SYNAPSE_PYTHON",
-    "SELVAGE_WORKERD",
-    "SELVAGE_WORKER_DIST",
-    "SELVAGE_WRANGLER",
-];
 
 /// Refuses variables that begin like settings and are none: a misspelt setting would otherwise have no effect.
 ///
 /// # Errors
 /// With the variable's name.
 pub fn check_environment(command: &Command, names: impl Iterator<Item = String>) -> Result<(), SettingError> {
-    let mut known = BTreeSet::from(OF_THE_TESTS.map(str::to_owned));
+    let mut known = BTreeSet::new();
     collect(command, &mut known);
     let mut unknown = names.filter(|name| name.starts_with(PREFIX) && !known.contains(name));
     unknown.next().map_or(Ok(()), |name| {
