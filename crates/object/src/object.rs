@@ -56,7 +56,8 @@ pub trait Object: 'static {
         Ok(())
     }
 
-    /// The object's version for those who watch it: it rises when something happens that they wait for.
+    /// The object's version for those who watch it: it rises when something happens that they wait for, and does not fall
+    /// when the object is loaded anew (see [`Turn::version_floor`]).
     fn version(&self, memory: &Self::Memory) -> u64 {
         let _ = memory;
         0

@@ -75,6 +75,8 @@ pub struct Shard<S> {
     cache: Cache,
     dispatcher: Dispatcher,
     next_number: i64,
+    /// See [`Turn::version_floor`].
+    version_floor: u64,
     last_seq: u64,
     earliest_timer: Option<Timestamp>,
 }
@@ -113,6 +115,7 @@ impl<S: Storage> Shard<S> {
             cache: Cache::new(limits.loaded_bytes_max),
             dispatcher: Dispatcher::default(),
             next_number: 1,
+            version_floor: 0,
             // Numbers rise over restarts as long as the clock does, so a late receipt never names another tell.
             last_seq: now.0.saturating_mul(1_000),
             earliest_timer: None,
@@ -391,6 +394,7 @@ impl<S: Storage> Shard<S> {
             placement: self.placement,
             backlog: self.dispatcher.rows(),
             next: self.next_number,
+            version_floor: self.version_floor,
         };
         let settled = self.storage.atomically(&mut |sql| {
             let ran = context.run(
@@ -451,6 +455,9 @@ impl<S: Storage> Shard<S> {
         let Some(object) = self.registry.get(key.kind()) else {
             return;
         };
+        if let Ok(version) = guarded(|| Ok(object.version(loaded.memory.as_mut())?)) {
+            self.version_floor = self.version_floor.max(version);
+        }
         // Memory whose size nobody can tell is not kept; the turn before it stands.
         if let Ok(bytes) = guarded(|| Ok(object.memory_bytes(loaded.memory.as_mut())?)) {
             self.cache.put(key.clone(), loaded, bytes);
@@ -470,6 +477,7 @@ struct Context {
     placement: Placement,
     backlog: usize,
     next: i64,
+    version_floor: u64,
 }
 
 impl Context {
@@ -486,7 +494,7 @@ impl Context {
             Some(loaded) => loaded,
             none => none.insert(self.load(sql, object, moment, key)?),
         };
-        let mut turn = Turn::new(sql, key, loaded.number, loaded.exists, moment);
+        let mut turn = Turn::new(sql, key, loaded.number, loaded.exists, moment, self.version_floor);
         let handled = guarded(|| handle(object, loaded.memory.as_mut(), &mut turn, input));
         *wrote = turn.rows_written() > 0;
         let reply = handled?;
@@ -517,7 +525,7 @@ impl Context {
     ) -> Result<Loaded, Failure> {
         let found = outbox::number_of(sql, key)?;
         let (number, exists) = (found.unwrap_or(self.next), found.is_some());
-        let turn = Turn::new(sql, key, number, exists, moment);
+        let turn = Turn::new(sql, key, number, exists, moment, self.version_floor);
         let memory: Box<dyn Memory> = guarded(|| Ok(object.load(&turn)?))?;
         Ok(Loaded {
             number,

@@ -18,6 +18,7 @@ pub struct Turn<'a> {
     exists: Cell<bool>,
     rows_written: Cell<u64>,
     moment: Moment,
+    version_floor: u64,
     random: Random,
     pub(crate) effects: Effects,
 }
@@ -38,6 +39,7 @@ impl<'a> Turn<'a> {
         number: i64,
         exists: bool,
         moment: Moment,
+        version_floor: u64,
     ) -> Self {
         Self {
             sql,
@@ -46,6 +48,7 @@ impl<'a> Turn<'a> {
             exists: Cell::new(exists),
             rows_written: Cell::new(0),
             moment,
+            version_floor,
             random: Random::new(moment.seed),
             effects: Effects::default(),
         }
@@ -61,6 +64,13 @@ impl<'a> Turn<'a> {
     #[must_use]
     pub const fn now(&self) -> Timestamp {
         self.moment.now
+    }
+
+    /// The highest version that any object has had since the shard was opened: an object that is loaded anew begins no lower,
+    /// so that its version rises above all that watchers have seen of it.
+    #[must_use]
+    pub const fn version_floor(&self) -> u64 {
+        self.version_floor
     }
 
     /// Whether the object has, or had before, any rows.

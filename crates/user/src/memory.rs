@@ -10,7 +10,7 @@ use crate::buckets::Level;
 use crate::log::{Entry, EntryKind};
 use crate::typing::TypingRoom;
 
-/// Versions count milliseconds times this, and changes within one millisecond: so they rise over reloads too.
+/// Versions count milliseconds times this, and changes within one millisecond: so they rise over restarts too.
 const VERSIONS_PER_MS: u64 = 1_024;
 /// About what one log entry takes in memory, in bytes.
 const LOG_ENTRY_BYTES: usize = 160;
@@ -90,7 +90,7 @@ impl Memory {
             typing: BTreeMap::new(),
             buckets: BTreeMap::new(),
             login_bucket: Level::default(),
-            version: first_version(turn.now()),
+            version: first_version(turn.now()).max(turn.version_floor()),
         };
         memory.last_seq = memory.horizon;
         memory.load_log(turn)?;

@@ -20,7 +20,11 @@ pub(crate) struct Fixture {
 
 impl Fixture {
     pub(crate) fn new() -> Self {
-        let mut server = Server::new("test", Layout::default(), 1);
+        Self::of(Layout::default())
+    }
+
+    pub(crate) fn of(layout: Layout) -> Self {
+        let mut server = Server::new("test", layout, 1);
         asks::register(&mut server, ALICE, DEVICE);
         Self {
             server,

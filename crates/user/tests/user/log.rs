@@ -1,14 +1,18 @@
 //! The log that sync tokens name.
 
+use selvage_object::Placement;
 use selvage_protocol::user::Membership::{Invite, Join, Leave};
-use selvage_protocol::user::{RoomPosition, Seen, SetAccountData};
-use selvage_sim::asks::raw;
+use selvage_protocol::user::{JoinedRooms, RoomPosition, Seen, SetAccountData};
+use selvage_protocol::user_key;
+use selvage_sim::Layout;
+use selvage_sim::asks::{self, DEVICE, raw};
 use serde_json::json;
 
 use crate::fixture::{Fixture, ROOM, short};
 
 /// More than a log holds.
 const MANY: i64 = 5_000;
+const BOB: &str = "@bob:test";
 const OTHER: &str = "!other:test";
 
 #[test]
@@ -87,6 +91,33 @@ fn every_entry_wakes_with_a_higher_version() {
         last = wake.version;
     }
     assert_eq!(fixture.changes(None).version, last);
+}
+
+#[test]
+fn versions_rise_though_the_user_is_loaded_anew_within_a_millisecond() {
+    let layout = Layout {
+        placement: Placement::Hashed { shards: 1 },
+        loaded_bytes_max: 0,
+    };
+    let mut fixture = Fixture::of(layout);
+    asks::register(&mut fixture.server, BOB, DEVICE);
+    let make_room_for_bob = |fixture: &mut Fixture| {
+        fixture.server.ask(&user_key(BOB), JoinedRooms {}).unwrap();
+    };
+    fixture.told(Join, 1);
+    fixture.server.take_wakes();
+    let now = fixture.server.now();
+    let mut seen = fixture.changes(None).version;
+    for pos in 2..20 {
+        make_room_for_bob(&mut fixture);
+        fixture.moved(pos);
+        make_room_for_bob(&mut fixture);
+        let wake = fixture.server.take_wakes().pop().expect("news");
+        assert!(wake.version > seen, "{} after {seen}", wake.version);
+        seen = fixture.changes(None).version;
+        assert!(seen >= wake.version, "{seen} after {}", wake.version);
+    }
+    assert_eq!(fixture.server.now(), now, "all within one millisecond");
 }
 
 #[test]
