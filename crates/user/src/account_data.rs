@@ -79,6 +79,13 @@ pub(crate) fn since(turn: &Turn<'_>, seq: u64) -> Result<ByRoom, Fault> {
     by_room(turn.rows(sql, &[Param::number(seq)])?)
 }
 
+/// All of one room.
+pub(crate) fn of_room(turn: &Turn<'_>, room_id: &str) -> Result<Vec<AccountDatum>, Fault> {
+    let sql = "SELECT room_id, kind, content FROM user_account_data WHERE object = ?1 AND room_id = ?2";
+    let mut found = by_room(turn.rows(sql, &[Param::Text(room_id)])?)?;
+    Ok(found.remove(room_id).unwrap_or_default())
+}
+
 /// The types that the log names after `seq`.
 pub(crate) fn named(memory: &Memory, turn: &Turn<'_>, seq: u64) -> Result<ByRoom, Fault> {
     let mut named = BTreeMap::new();

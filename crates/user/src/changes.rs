@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use selvage_object::{Failure, Tracked, Turn};
+use selvage_object::{Failure, Fault, Tracked, Turn};
 use selvage_protocol::user::{
     AccountDatum, Changes, ChangesReply, Membership, RoomChange, Seen, Window, WindowStart,
 };
@@ -36,7 +36,7 @@ pub(crate) fn changes(
         since,
         turn,
     }
-    .rooms(data);
+    .rooms(data)?;
     let next = Seen {
         seq: memory.last_seq,
         typing: memory.version,
@@ -67,18 +67,27 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn rooms(&self, mut data: ByRoom) -> BTreeMap<String, RoomChange> {
+    fn rooms(&self, mut data: ByRoom) -> Result<BTreeMap<String, RoomChange>, Fault> {
         let mut rooms = BTreeMap::new();
         for room_id in self.candidates(&data) {
             let Some(room) = self.memory.rooms.get(&room_id) else {
                 continue;
             };
             let account_data = data.remove(&room_id).unwrap_or_default();
-            if let Some(change) = self.change(&room_id, room, account_data) {
+            if let Some(mut change) = self.change(&room_id, room, account_data) {
+                if self.is_new_to_client(&change) {
+                    change.account_data = account_data::of_room(self.turn, &room_id)?;
+                }
                 rooms.insert(room_id, change);
             }
         }
-        rooms
+        Ok(rooms)
+    }
+
+    /// Whether a client that knows others now learns of this room: it was not told of data that were set before.
+    fn is_new_to_client(&self, change: &RoomChange) -> bool {
+        let anew = |window: Window| window.from == WindowStart::Nothing;
+        self.since.is_some() && change.window.is_some_and(anew)
     }
 
     /// The rooms in which something may have changed.

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use crate::fixture::{Fixture, ROOM, request, short};
 
+const OTHER: &str = "!other:test";
+
 fn set(room: Option<&str>, kind: &str, content: &Value) -> SetAccountData {
     SetAccountData {
         room_id: room.map(str::to_owned),
@@ -68,6 +70,40 @@ fn a_sync_has_what_changed_once() {
     fixture.ask(set(None, "m.a", &json!({ "n": 2 }))).unwrap();
     assert_eq!(fixture.entries(), entries, "what is there already is no change");
     assert_eq!(fixture.changes(None).account_data.len(), 1);
+}
+
+#[test]
+fn a_room_that_is_joined_comes_with_what_was_set_before() {
+    for earlier in [
+        vec![],
+        vec![Membership::Invite],
+        vec![Membership::Join, Membership::Leave],
+    ] {
+        let mut fixture = Fixture::new();
+        for (pos, membership) in (1..).zip(&earlier) {
+            fixture.told(*membership, pos);
+        }
+        fixture.ask(set(Some(ROOM), "m.a", &json!({ "n": 1 }))).unwrap();
+        fixture.ask(set(Some(OTHER), "m.a", &json!({ "n": 3 }))).unwrap();
+        let before = fixture.changes(None);
+        let since = fixture.changes(Some(before.next)).next;
+        fixture.told(Membership::Join, 10);
+        fixture.ask(set(Some(ROOM), "m.b", &json!({ "n": 2 }))).unwrap();
+        let joined = fixture.changes(Some(since));
+        let told: Vec<_> = joined.rooms[ROOM]
+            .account_data
+            .iter()
+            .map(|datum| (datum.kind.as_str(), datum.content.get()))
+            .collect();
+        assert_eq!(
+            told,
+            [("m.a", r#"{"n":1}"#), ("m.b", r#"{"n":2}"#)],
+            "{earlier:?}"
+        );
+        fixture.moved(11);
+        let later = fixture.changes(Some(joined.next));
+        assert!(later.rooms[ROOM].account_data.is_empty(), "once is enough");
+    }
 }
 
 #[test]
