@@ -206,8 +206,8 @@ pub struct SliceReply {
     pub prev_batch: i64,
     /// The state that the client lacks.
     pub state: Vec<Json>,
-    /// Receipts that changed, as the content of one `m.receipt` event; `None` when none did.
-    pub receipts: Option<Json>,
+    /// Receipts that changed, as contents of `m.receipt` events: one for each thread, those of no thread first.
+    pub receipts: Vec<Json>,
     /// What clients show of who is in the room; `None` when it did not change.
     pub summary: Option<Summary>,
 }

@@ -87,8 +87,9 @@ fn write(work: &Work<'_, '_>, command: &SetReceipt, event_pos: i64, pos: i64) ->
     Ok(work.turn.write(sql, &params)?)
 }
 
-/// The receipts that changed in a part of the room's order, as one viewer may see them; `None` when none did.
-pub(crate) fn changed(view: View<'_>, viewer: &str, after: i64, to: i64) -> Result<Option<Json>, Fault> {
+/// The receipts that changed in a part of the room's order, as one viewer may see them: a content for each thread, because
+/// one content has room for one receipt of each event, kind and user.
+pub(crate) fn changed(view: View<'_>, viewer: &str, after: i64, to: i64) -> Result<Vec<Json>, Fault> {
     let sql = "SELECT event_id, kind, user_id, ts, thread FROM room_receipts \
                WHERE object = ?1 AND pos > ?2 AND pos <= ?3 AND (kind <> ?4 OR user_id = ?5) ORDER BY pos DESC LIMIT ?6";
     let limits = [position(after), position(to), Param::Text(PRIVATE)];
@@ -97,20 +98,19 @@ pub(crate) fn changed(view: View<'_>, viewer: &str, after: i64, to: i64) -> Resu
         &[Param::Text(viewer), Param::number(RECEIPTS_MAX)],
     ]
     .concat();
-    let mut content = Content::new();
+    let mut threads: BTreeMap<String, Content> = BTreeMap::new();
     for mut row in view.turn.rows(sql, &params)? {
         let receipt = Receipt {
             ts: row.number(3)?,
             thread_id: row.text(4)?,
         };
+        let content = threads.entry(receipt.thread_id.clone()).or_default();
         let of_event = content.entry(row.text(0)?).or_default();
         of_event
             .entry(row.text(1)?)
             .or_default()
             .insert(row.text(2)?, receipt);
     }
-    if content.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(to_raw_value(&content).map_err(|error| json(&error))?))
+    let contents = threads.values().map(to_raw_value);
+    contents.collect::<Result<_, _>>().map_err(|error| json(&error))
 }

@@ -71,9 +71,9 @@ fn changed_receipts(
     eyes: &Eyes<'_>,
     command: &Slice,
     after: i64,
-) -> Result<Option<Json>, Failure> {
+) -> Result<Vec<Json>, Failure> {
     if eyes.until().is_none_or(|until| until <= command.to) {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     Ok(receipts::changed(
         view,

@@ -61,7 +61,7 @@ struct ShownSummary {
 struct Told {
     timeline: Timeline,
     state: Vec<Json>,
-    receipts: Option<Json>,
+    receipts: Vec<Json>,
     summary: Option<Summary>,
 }
 
@@ -149,15 +149,15 @@ fn ephemeral(
     filter: &RoomEventFilter,
     room_id: &str,
     typing: Option<Vec<String>>,
-    receipts: Option<Json>,
+    receipts: Vec<Json>,
 ) -> Result<Vec<Json>, ApiError> {
     let wanted = |kind: &str| filter.wants_room(room_id) && filter.wants_type(kind);
     let mut events = Vec::new();
     if let Some(user_ids) = typing.filter(|_| wanted("m.typing")) {
         events.push(typed("m.typing", &json!({ "user_ids": user_ids }))?);
     }
-    if let Some(content) = receipts.filter(|_| wanted("m.receipt")) {
-        events.push(typed("m.receipt", &content)?);
+    for content in receipts.iter().filter(|_| wanted("m.receipt")) {
+        events.push(typed("m.receipt", content)?);
     }
     Ok(events)
 }
