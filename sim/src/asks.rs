@@ -211,6 +211,7 @@ pub fn membership(sender: &str, action: MembershipAction, target: &str) -> Chang
         reason: None,
         profile: Profile::default(),
         is_direct: false,
+        is_in_allowed_room: false,
     }
 }
 

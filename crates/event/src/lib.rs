@@ -14,6 +14,7 @@
 //! CheckedEvent ── authorise_by_auth_events ──> ChainAuthorised   (enough for an outlier)
 //!              ── authorise_before ──────────> StateAuthorised
 //!              ── authorise_now ─────────────> AuthorisedEvent | SoftFailedEvent
+//!              ── authorise_history ─────────> HistoricalEvent | SoftFailedEvent   (paging back)
 //!                 any refusal on the way ────> RejectedEvent
 //! ```
 //!
@@ -40,8 +41,8 @@ pub use event::{Event, FormatError, Membership};
 pub use id::{EventId, IdError, RoomAlias, RoomId, ServerName, UserId};
 pub use key::{KeyLookup, PublicKey, SignatureError, SigningKey, VerifyKeys};
 pub use pipeline::{
-    AuthorisedEvent, ChainAuthorised, CheckedEvent, Outcome, ReceivedEvent, RejectedEvent, SoftFailedEvent,
-    Stage, StateAuthorised, authorise, authorise_at_extremities,
+    AuthorisedEvent, ChainAuthorised, CheckedEvent, HistoricalEvent, Outcome, ReceivedEvent, RejectedEvent,
+    SoftFailedEvent, Stage, StateAuthorised, authorise, authorise_at_extremities,
 };
 pub use redact::redact;
 pub use resolve::{ResolveError, Source, StateKey, resolve};

@@ -140,6 +140,18 @@ impl Row {
             _ => Err(Self::mistyped(column, "blob")),
         }
     }
+
+    /// Takes the blob, or NULL, out of this column.
+    ///
+    /// # Errors
+    /// When the column holds anything else.
+    pub fn optional_blob(&mut self, column: usize) -> Result<Option<Vec<u8>>, SqlFault> {
+        match self.take(column) {
+            Value::Blob(blob) => Ok(Some(blob)),
+            Value::Null => Ok(None),
+            _ => Err(Self::mistyped(column, "blob")),
+        }
+    }
 }
 
 /// What kind of trouble the database reports.

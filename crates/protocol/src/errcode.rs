@@ -40,3 +40,7 @@ pub const INVALID_ROOM_STATE: &str = "M_INVALID_ROOM_STATE";
 pub const ROOM_IN_USE: &str = "M_ROOM_IN_USE";
 /// The password is too weak.
 pub const WEAK_PASSWORD: &str = "M_WEAK_PASSWORD";
+/// The room's version is none that the asking server supports.
+pub const INCOMPATIBLE_ROOM_VERSION: &str = "M_INCOMPATIBLE_ROOM_VERSION";
+/// Nobody here can let the user into a restricted room; another server may.
+pub const UNABLE_TO_GRANT_JOIN: &str = "M_UNABLE_TO_GRANT_JOIN";

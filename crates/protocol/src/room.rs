@@ -110,6 +110,9 @@ pub struct ChangeMembership {
     /// Whether an invite is to a direct chat.
     #[serde(default)]
     pub is_direct: bool,
+    /// In a restricted room, whether the target is in one of the rooms that let in.
+    #[serde(default)]
+    pub is_in_allowed_room: bool,
 }
 
 /// A user tells the rooms it is joined to that its profile changed. Repetition changes nothing.

@@ -6,9 +6,10 @@ use selvage_protocol::errcode;
 use selvage_protocol::room::{Create, NewState, SendReply};
 
 use crate::accept::{Draft, Work};
-use crate::error::format;
+use crate::error::{format, refused};
 use crate::membership::member_content;
 use crate::memory::Head;
+use crate::place::{Placed, Placing};
 use crate::redact;
 
 /// Makes the room from its signed create event and what follows, all in one turn: the room is there whole or not at all.
@@ -29,8 +30,11 @@ pub(crate) fn create(mut work: Work<'_, '_>, command: &Create) -> Result<SendRep
     let Ok(checked) = received.verify(&work.room.identity.verify_keys());
     let checked = checked.map_err(|error| Refusal::new(errcode::FORBIDDEN, error.to_string()))?;
     work.memory.change().head = Some(Head::empty(version));
-    let authorised = work.authorise(checked)?;
-    work.store(authorised, None)?;
+    if let Placed::SoftFailed(refusal) | Placed::Rejected(refusal) =
+        work.place(checked, Placing::ours(None))?
+    {
+        return Err(refused(refusal));
+    }
     follow(&mut work, create.sender(), command)?;
     work.finish()?;
     Ok(SendReply {

@@ -37,6 +37,11 @@ pub(crate) fn forbidden(why: impl Into<String>) -> Failure {
     Refusal::new(errcode::FORBIDDEN, why).into()
 }
 
+/// The room's rules forbid an event; the refusal names the rule.
+pub(crate) fn refused(refusal: selvage_event::Refusal) -> Failure {
+    forbidden(format!("the room's rules forbid this: {refusal}"))
+}
+
 /// There is no such thing, or the user may not know of it.
 pub(crate) fn not_found(what: impl Into<String>) -> Failure {
     Refusal::new(errcode::NOT_FOUND, what).into()

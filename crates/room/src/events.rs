@@ -1,9 +1,9 @@
-//! A cache of parsed events by id. Events never change, so it never goes stale.
+//! A cache of parsed events by id. Events never change; whether one was rejected may, and who finds out says so here.
 
 use std::collections::BTreeMap;
 use std::mem;
 
-use selvage_event::{Event, EventId};
+use selvage_event::{EventId, KnownEvent};
 
 /// How many bytes of events one of the two generations holds.
 const GENERATION_BYTES: usize = 256 * 1024;
@@ -14,30 +14,32 @@ const EVENT_BYTES: usize = 512;
 /// Two generations: what is used moves to the young one, and when that is full the old one goes.
 #[derive(Debug, Default)]
 pub(crate) struct EventCache {
-    young: BTreeMap<EventId, Event>,
-    old: BTreeMap<EventId, Event>,
+    young: BTreeMap<EventId, KnownEvent>,
+    old: BTreeMap<EventId, KnownEvent>,
     young_bytes: usize,
     old_bytes: usize,
 }
 
 impl EventCache {
-    pub(crate) fn get(&mut self, id: &EventId) -> Option<Event> {
-        if let Some(event) = self.young.get(id) {
-            return Some(event.clone());
+    pub(crate) fn get(&mut self, id: &EventId) -> Option<KnownEvent> {
+        if let Some(known) = self.young.get(id) {
+            return Some(known.clone());
         }
-        let event = self.old.remove(id)?;
-        self.insert(event.clone());
-        Some(event)
+        let known = self.old.remove(id)?;
+        self.insert(known.clone());
+        Some(known)
     }
 
-    pub(crate) fn insert(&mut self, event: Event) {
-        let bytes = EVENT_BYTES + BYTES_PER_JSON_BYTE * event.json().len();
+    pub(crate) fn insert(&mut self, known: KnownEvent) {
+        let id = known.event.event_id().clone();
+        self.old.remove(&id);
+        let bytes = EVENT_BYTES + BYTES_PER_JSON_BYTE * known.event.json().len();
         if self.young_bytes + bytes > GENERATION_BYTES {
             self.old = mem::take(&mut self.young);
             self.old_bytes = mem::take(&mut self.young_bytes);
         }
         self.young_bytes += bytes;
-        self.young.insert(event.event_id().clone(), event);
+        self.young.insert(id, known);
     }
 
     pub(crate) const fn bytes(&self) -> usize {

@@ -56,6 +56,6 @@ pub(crate) fn each(
 /// The stored event that a state names.
 pub(crate) fn stored(view: View<'_>, event_id: &str) -> Result<StoredEvent, Fault> {
     let id = EventId::parse(event_id).map_err(|error| Fault::corrupt(error.to_string()))?;
-    view.stored_by_id(id.as_str())?
+    view.stored_in_state(&id)?
         .ok_or_else(|| Fault::corrupt(format!("event {id} is not stored")))
 }

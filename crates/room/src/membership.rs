@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::accept::{Draft, Work};
 use crate::error::forbidden;
+use crate::restricted::AUTHORISED_VIA;
 
 /// The content of a membership event.
 pub(crate) fn member_content(membership: Membership, profile: &Profile, reason: Option<&str>) -> Map {
@@ -34,7 +35,14 @@ pub(crate) fn change(mut work: Work<'_, '_>, command: &ChangeMembership) -> Resu
     }
     let membership = current.as_ref().and_then(Event::membership);
     possible(command.action, membership)?;
-    let event = work.send(draft(command)?)?;
+    let mut draft = draft(command)?;
+    if command.action == MembershipAction::Join
+        && let Some(authoriser) = work.authoriser(&command.target, command.is_in_allowed_room)?
+    {
+        let authoriser = Value::from(authoriser.as_str());
+        draft.content.insert(AUTHORISED_VIA.to_owned(), authoriser);
+    }
+    let event = work.send(draft)?;
     work.finish()?;
     Ok(reply(&event))
 }

@@ -3,10 +3,12 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use selvage_event::{EventId, RoomVersion};
+use selvage_event::RoomVersion;
 use selvage_object::{Fault, Turn};
 
 use crate::events::EventCache;
+use crate::extremities::{self, Extremity};
+use crate::forks::ResolvedCache;
 use crate::trie::{NodeCache, NodeId, State};
 
 /// The cache of state nodes, in bytes.
@@ -22,10 +24,12 @@ pub(crate) struct Head {
     pub(crate) version: RoomVersion,
     /// The newest position: of an event, a receipt, or anything else that readers see in order.
     pub(crate) pos: i64,
-    /// The greatest depth of the extremities.
-    pub(crate) depth: i64,
+    /// The lowest position: of the first event, or of what was fetched from before it.
+    pub(crate) low: i64,
+    /// How many state events were numbered so far.
+    pub(crate) ord: i64,
     /// The forward extremities.
-    pub(crate) extremities: Vec<EventId>,
+    pub(crate) extremities: Vec<Extremity>,
     /// The current state.
     pub(crate) state: State,
     /// How many users have joined.
@@ -42,7 +46,8 @@ impl Head {
         Self {
             version,
             pos: 0,
-            depth: 0,
+            low: 1,
+            ord: 0,
             extremities: Vec::new(),
             state: State::EMPTY,
             joined: 0,
@@ -50,11 +55,22 @@ impl Head {
             txn_mark: None,
         }
     }
+
+    /// Whether the room has come to be. One that is being fetched from other servers has a head and no extremities.
+    pub(crate) const fn is_room(&self) -> bool {
+        !self.extremities.is_empty()
+    }
+
+    /// The depth of an event that follows the extremities.
+    pub(crate) fn next_depth(&self) -> i64 {
+        let deepest = self.extremities.iter().map(|extremity| extremity.depth).max();
+        deepest.unwrap_or(0).saturating_add(1)
+    }
 }
 
 /// A room's memory.
 pub struct Memory {
-    /// `None` while there is no such room here.
+    /// `None` while nothing is known of the room.
     pub(crate) head: Option<Head>,
     /// The local users who have joined.
     pub(crate) locals: BTreeSet<String>,
@@ -62,6 +78,8 @@ pub struct Memory {
     pub(crate) typing: BTreeMap<String, u64>,
     pub(crate) nodes: NodeCache,
     pub(crate) events: RefCell<EventCache>,
+    /// States that were resolved, by the states of the forks.
+    pub(crate) resolved: RefCell<ResolvedCache>,
 }
 
 impl Memory {
@@ -72,33 +90,35 @@ impl Memory {
             typing: BTreeMap::new(),
             nodes: NodeCache::new(NODE_CACHE_BYTES),
             events: RefCell::default(),
+            resolved: RefCell::default(),
         })
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        let caches = self.nodes.held_bytes() + self.events.borrow().bytes();
+        let caches = self.nodes.held_bytes() + self.events.borrow().bytes() + self.resolved.borrow().bytes();
         ROOM_BYTES + caches + self.locals.len() * LOCAL_BYTES
     }
 }
 
 fn load_head(turn: &Turn<'_>) -> Result<Option<Head>, Fault> {
-    let sql = "SELECT version, pos, depth, extremities, state, joined, invited, txn_mark FROM room_head WHERE object = ?1";
+    let sql = "SELECT version, pos, low, ord, extremities, state, joined, invited, txn_mark FROM room_head \
+               WHERE object = ?1";
     let Some(mut row) = turn.row(sql, &[])? else {
         return Ok(None);
     };
     let version = row.text(0)?;
-    let extremities = row.text(3)?;
     Ok(Some(Head {
         version: version
             .parse()
             .map_err(|_| Fault::corrupt(format!("room version {version:?}")))?,
         pos: row.integer(1)?,
-        depth: row.integer(2)?,
-        extremities: serde_json::from_str(&extremities).map_err(|error| Fault::corrupt(error.to_string()))?,
-        state: state(&row.blob(4)?)?,
-        joined: row.number(5)?,
-        invited: row.number(6)?,
-        txn_mark: row.optional_integer(7)?,
+        low: row.integer(2)?,
+        ord: row.integer(3)?,
+        extremities: extremities::read(&row.text(4)?)?,
+        state: state(&row.blob(5)?)?,
+        joined: row.number(6)?,
+        invited: row.number(7)?,
+        txn_mark: row.optional_integer(8)?,
     }))
 }
 

@@ -11,7 +11,8 @@ use crate::identity::Identity;
 use crate::memory::Memory;
 use crate::view::View;
 use crate::{
-    create, members, membership, messages, profile, read, receipts, schema, send, slice, txns, typing,
+    create, gaps, members, membership, messages, profile, read, receipts, receive, remote_members, schema,
+    send, serve, serve_state, slice, staging, supply, txns, typing,
 };
 
 /// What all rooms' objects share.
@@ -37,6 +38,14 @@ impl RoomObject {
             RoomCommand::GetState(command) => reply(&read::state(view, command)?),
             RoomCommand::GetStateEvent(command) => reply(&read::state_event(view, command)?),
             RoomCommand::Members(command) => reply(&members::members(view, command)?),
+            RoomCommand::Missing(_) => reply(&gaps::missing(view)?),
+            RoomCommand::Edges(command) => reply(&gaps::edges(view, command)?),
+            RoomCommand::Outgoing(command) => reply(&serve::outgoing(self, view, command)?),
+            RoomCommand::GetMissingEvents(command) => reply(&serve::missing_events(view, command)?),
+            RoomCommand::Backfill(command) => reply(&serve::backfill(view, command)?),
+            RoomCommand::EventForServer(command) => reply(&serve::event(view, command)?),
+            RoomCommand::StateIds(command) => reply(&serve_state::state_ids(view, command)?),
+            RoomCommand::EventsById(command) => reply(&serve::events_by_id(view, command)?),
             _ => Err(Fault::corrupt("a command that writes was taken for one that reads").into()),
         }
     }
@@ -70,6 +79,13 @@ impl Object for RoomObject {
             RoomCommand::AccountEnded(command) => reply(&membership::account_ended(work, command)?),
             RoomCommand::SetReceipt(command) => reply(&receipts::set(work, command)?),
             RoomCommand::SetTyping(command) => reply(&typing::set(&mut work, command)?),
+            RoomCommand::Receive(command) => reply(&receive::receive(work, command)?),
+            RoomCommand::Begin(command) => reply(&supply::begin(work, command)?),
+            RoomCommand::Supply(command) => reply(&receive::supply(work, command)?),
+            RoomCommand::SupplyState(command) => reply(&supply::supply_state(&mut work, command)?),
+            RoomCommand::Place(command) => reply(&supply::place(work, command)?),
+            RoomCommand::MakeMembership(command) => reply(&remote_members::make(&work, command)?),
+            RoomCommand::SendMembership(command) => reply(&remote_members::send(work, command)?),
             reading => self.read(work.view(), reading),
         }
     }
@@ -77,6 +93,7 @@ impl Object for RoomObject {
     fn ring(&self, memory: &mut Tracked<Memory>, turn: &mut Turn<'_>, timer: &str) -> Result<(), Failure> {
         match timer {
             txns::TIMER => txns::forget(Work::new(self, memory, turn)),
+            staging::TIMER => receive::go_on(Work::new(self, memory, turn)),
             other => Err(Fault::corrupt(format!("a timer {other:?}")).into()),
         }
     }

@@ -1,12 +1,13 @@
 //! Redactions (spec: client-server-api §redactions), and reading the contents that clients send.
 
 use selvage_event::auth::may_redact;
-use selvage_event::{EventId, Map};
+use selvage_event::{Event, EventId, Map};
 use selvage_object::{Failure, Fault, Param, Refusal};
 use selvage_protocol::{Json, errcode};
 
 use crate::accept::{Draft, Work};
 use crate::error::{forbidden, not_found};
+use crate::event_ref;
 use crate::view::StoredEvent;
 
 /// The content of an event, which is a JSON object.
@@ -29,15 +30,15 @@ pub(crate) fn target(content: &mut Map) -> Result<EventId, Refusal> {
         .map_err(|error| Refusal::new(errcode::INVALID_PARAM, format!("the event to redact: {error}")))
 }
 
-/// The target of a redaction that the sender has the right to; `None` when the draft is no redaction.
-pub(crate) fn check(work: &Work<'_, '_>, draft: &Draft) -> Result<Option<StoredEvent>, Failure> {
+/// Refuses a redaction that its sender has no right to, though the rules would let it into the room.
+pub(crate) fn check(work: &Work<'_, '_>, draft: &Draft) -> Result<(), Failure> {
     let Some(target) = &draft.redacts else {
-        return Ok(None);
+        return Ok(());
     };
     let target = work.view().stored_by_id(target.as_str())?;
     let target = target.ok_or_else(|| not_found("the event to redact is not in this room"))?;
     if *target.event.sender() == draft.sender {
-        return Ok(Some(target));
+        return Ok(());
     }
     let power = work
         .power_levels()?
@@ -45,22 +46,67 @@ pub(crate) fn check(work: &Work<'_, '_>, draft: &Draft) -> Result<Option<StoredE
     if !power.user(draft.sender.as_str()).reaches(power.redact()) {
         return Err(forbidden("you may not redact what others sent"));
     }
-    Ok(Some(target))
+    Ok(())
 }
 
-/// Applies the redaction that was stored last, once: the first redaction of an event counts.
-pub(crate) fn apply(work: &mut Work<'_, '_>, target: &StoredEvent) -> Result<(), Failure> {
-    let view = work.view();
-    let head = view.head()?;
-    let redaction = view
-        .stored_at(head.pos)?
-        .ok_or_else(|| Fault::corrupt("the newest event is not stored"))?;
-    let allowed = may_redact(&redaction.event, &target.event, &view.at(redaction.before));
-    let allowed = allowed.map_err(|error| Fault::corrupt(error.to_string()))?;
-    if allowed && target.redacted_by.is_none() {
-        let sql = "UPDATE room_events SET redacted_by = ?3 WHERE object = ?1 AND pos = ?2";
-        work.turn
-            .write(sql, &[Param::Integer(target.pos), Param::Integer(redaction.pos)])?;
+impl Work<'_, '_> {
+    /// What an event that has just come into the timeline redacts, and what came earlier and redacts it.
+    pub(crate) fn redactions(&mut self, event: &Event, ours: bool) -> Result<(), Failure> {
+        if event.kind() == "m.room.redaction"
+            && let Some(target) = event.redacts()
+        {
+            self.redact(event, target)?;
+        }
+        if ours { Ok(()) } else { self.redact_by_held(event) }
     }
-    Ok(())
+
+    /// Applies a redaction, or holds it until its target is in the timeline.
+    fn redact(&self, redaction: &Event, target: &EventId) -> Result<(), Failure> {
+        let view = self.view();
+        let redaction = view
+            .stored_by_id(redaction.event_id().as_str())?
+            .ok_or_else(|| Fault::corrupt("the newest event is not stored"))?;
+        if let Some(target) = view.stored_by_id(target.as_str())? {
+            return self.apply(&redaction, &target).map(|_| ());
+        }
+        let sql = "INSERT INTO room_held (object, target, pos) VALUES (?1, ?2, ?3)";
+        let target = event_ref::pack(target.as_str());
+        Ok(self
+            .turn
+            .write(sql, &[Param::Blob(&target), Param::Integer(redaction.pos)])?)
+    }
+
+    /// Applies the redactions that were held for this event.
+    fn redact_by_held(&self, event: &Event) -> Result<(), Failure> {
+        let target = event_ref::pack(event.event_id().as_str());
+        let sql = "SELECT pos FROM room_held WHERE object = ?1 AND target = ?2 ORDER BY pos";
+        let held = self.turn.rows(sql, &[Param::Blob(&target)])?;
+        for row in &held {
+            let view = self.view();
+            let target = view.stored_by_id(event.event_id().as_str())?;
+            if let (Some(redaction), Some(target)) = (view.stored_at(row.integer(0)?)?, target)
+                && self.apply(&redaction, &target)?
+            {
+                break;
+            }
+        }
+        if !held.is_empty() {
+            let sql = "DELETE FROM room_held WHERE object = ?1 AND target = ?2";
+            self.turn.write(sql, &[Param::Blob(&target)])?;
+        }
+        Ok(())
+    }
+
+    /// Applies a redaction, if its sender had the right to it. The first redaction of an event counts.
+    fn apply(&self, redaction: &StoredEvent, target: &StoredEvent) -> Result<bool, Failure> {
+        let state = self.view().at(redaction.before);
+        let allowed = may_redact(&redaction.event, &target.event, &state);
+        let allowed = allowed.map_err(|error| Fault::corrupt(error.to_string()))?;
+        if allowed && target.redacted_by.is_none() {
+            let sql = "UPDATE room_events SET redacted_by = ?3 WHERE object = ?1 AND pos = ?2";
+            self.turn
+                .write(sql, &[Param::Integer(target.pos), Param::Integer(redaction.pos)])?;
+        }
+        Ok(allowed)
+    }
 }

@@ -3,15 +3,42 @@
 use selvage_object::Migration;
 
 pub(crate) const SCHEMA: &[Migration] = &[&[
-    // `extremities`: a JSON list of event ids. `state`: the current state, as a trie root. `txn_mark`: see `txns`.
+    // `low`: the lowest position. `ord`: how many state events were numbered so far. `extremities`: a JSON list, see
+    // `extremities`. `state`: the current state, as a trie root. `txn_mark`: see `txns`.
     "CREATE TABLE room_head (object INTEGER PRIMARY KEY, version TEXT NOT NULL, pos INTEGER NOT NULL, \
-     depth INTEGER NOT NULL, extremities TEXT NOT NULL, state BLOB NOT NULL, joined INTEGER NOT NULL, \
-     invited INTEGER NOT NULL, txn_mark INTEGER) STRICT",
-    // `state`: the state before the event, as a trie root. `txn`: the device and its transaction id, of local senders.
-    // `redacted_by`: the position of the redaction that was applied.
+     low INTEGER NOT NULL, ord INTEGER NOT NULL, extremities TEXT NOT NULL, state BLOB NOT NULL, \
+     joined INTEGER NOT NULL, invited INTEGER NOT NULL, txn_mark INTEGER) STRICT",
+    // The timeline. `state`: the state before the event, as a trie root. `ord`: the number of a state event; each has a
+    // greater one than its auth events. `txn`: the device and its transaction id, of local senders. `redacted_by`: the
+    // position of the redaction that was applied.
     "CREATE TABLE room_events (object INTEGER NOT NULL, pos INTEGER NOT NULL, event_id BLOB NOT NULL, \
-     json TEXT NOT NULL, state BLOB NOT NULL, txn TEXT, redacted_by INTEGER, PRIMARY KEY (object, pos)) STRICT",
+     json TEXT NOT NULL, state BLOB NOT NULL, ord INTEGER, txn TEXT, redacted_by INTEGER, \
+     PRIMARY KEY (object, pos)) STRICT",
     "CREATE UNIQUE INDEX room_events_id ON room_events (object, event_id)",
+    // Events that are kept and not in the timeline. `status`: see `status`. `state`: the state before it, where its place in
+    // the graph is known. `why`: which rule refused it.
+    "CREATE TABLE room_others (object INTEGER NOT NULL, event_id BLOB NOT NULL, status INTEGER NOT NULL, \
+     state BLOB, ord INTEGER, why TEXT, json TEXT NOT NULL, PRIMARY KEY (object, event_id)) STRICT, WITHOUT ROWID",
+    // Which state events cite a state event as auth event; the create event, which all chains share, is left out.
+    "CREATE TABLE room_citations (object INTEGER NOT NULL, cited BLOB NOT NULL, ord INTEGER NOT NULL, \
+     citing BLOB NOT NULL, PRIMARY KEY (object, cited, ord)) STRICT, WITHOUT ROWID",
+    // Received events that wait for others. `waits`: for how many.
+    "CREATE TABLE room_staged (object INTEGER NOT NULL, event_id BLOB NOT NULL, waits INTEGER NOT NULL, \
+     origin TEXT NOT NULL, history INTEGER NOT NULL, keys TEXT NOT NULL, json TEXT NOT NULL, \
+     PRIMARY KEY (object, event_id)) STRICT, WITHOUT ROWID",
+    "CREATE INDEX room_staged_ready ON room_staged (object, event_id) WHERE waits = 0",
+    // What staged events wait for. `is_auth`: any form of the event serves, an outlier too.
+    "CREATE TABLE room_waits (object INTEGER NOT NULL, needs BLOB NOT NULL, is_auth INTEGER NOT NULL, \
+     event_id BLOB NOT NULL, PRIMARY KEY (object, needs, is_auth, event_id)) STRICT, WITHOUT ROWID",
+    // Predecessors that are not here, of events that were placed behind a gap.
+    "CREATE TABLE room_gaps (object INTEGER NOT NULL, missing BLOB NOT NULL, event_id BLOB NOT NULL, \
+     PRIMARY KEY (object, missing, event_id)) STRICT, WITHOUT ROWID",
+    // States before events, as far as they were supplied.
+    "CREATE TABLE room_drafts (object INTEGER NOT NULL, event_id BLOB NOT NULL, state BLOB NOT NULL, \
+     PRIMARY KEY (object, event_id)) STRICT, WITHOUT ROWID",
+    // Redactions, by position, whose target is not in the timeline.
+    "CREATE TABLE room_held (object INTEGER NOT NULL, target BLOB NOT NULL, pos INTEGER NOT NULL, \
+     PRIMARY KEY (object, target, pos)) STRICT, WITHOUT ROWID",
     // The room's current state from a position on, until the next row.
     "CREATE TABLE room_states (object INTEGER NOT NULL, pos INTEGER NOT NULL, state BLOB NOT NULL, \
      PRIMARY KEY (object, pos)) STRICT, WITHOUT ROWID",
@@ -22,6 +49,9 @@ pub(crate) const SCHEMA: &[Migration] = &[&[
     // The local users who have joined, so that a cold room need not read its state to know whom to tell.
     "CREATE TABLE room_locals (object INTEGER NOT NULL, user_id TEXT NOT NULL, \
      PRIMARY KEY (object, user_id)) STRICT, WITHOUT ROWID",
+    // How many users of each other server have joined.
+    "CREATE TABLE room_servers (object INTEGER NOT NULL, server TEXT NOT NULL, joined INTEGER NOT NULL, \
+     PRIMARY KEY (object, server)) STRICT, WITHOUT ROWID",
     // `thread` is empty for receipts of no thread.
     "CREATE TABLE room_receipts (object INTEGER NOT NULL, user_id TEXT NOT NULL, kind TEXT NOT NULL, \
      thread TEXT NOT NULL, event_id TEXT NOT NULL, event_pos INTEGER NOT NULL, ts INTEGER NOT NULL, \

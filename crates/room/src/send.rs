@@ -1,6 +1,6 @@
 //! Sending events: messages, state, redactions.
 
-use selvage_event::{EventId, Map, UserId};
+use selvage_event::{EventId, Map, Membership, UserId};
 use selvage_object::{Failure, Refusal};
 use selvage_protocol::errcode;
 use selvage_protocol::room::{Send, SendReply};
@@ -26,11 +26,8 @@ pub(crate) fn send(mut work: Work<'_, '_>, command: &Send) -> Result<SendReply, 
     if let Some(same) = unchanged(&work, &draft)? {
         return Ok(reply(&same));
     }
-    let target = redact::check(&work, &draft)?;
+    redact::check(&work, &draft)?;
     let event = work.send(draft)?;
-    if let Some(target) = target {
-        redact::apply(&mut work, &target)?;
-    }
     if let Some(txn) = &txn {
         txns::remember(&mut work, command, txn)?;
     }
@@ -68,11 +65,14 @@ fn draft(command: &Send, txn: Option<String>) -> Result<Draft, Failure> {
     })
 }
 
-/// The current state event, when the draft says just the same: setting state to what it is changes nothing.
+/// The current state event, when a member's draft says just the same: setting state to what it is changes nothing.
 fn unchanged(work: &Work<'_, '_>, draft: &Draft) -> Result<Option<EventId>, Failure> {
     let Some(state_key) = &draft.state_key else {
         return Ok(None);
     };
+    if work.now()?.membership(draft.sender.as_str())? != Membership::Join {
+        return Ok(None);
+    }
     let current = work.now()?.event(&draft.kind, state_key)?;
     let same = |content: &Map| *content == draft.content;
     let current = current.filter(|event| *event.sender() == draft.sender && same(event.content()));

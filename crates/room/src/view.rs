@@ -2,13 +2,14 @@
 
 use selvage_event::auth::{EventLookup, KnownEvent, StateLookup};
 use selvage_event::{Event, EventId, Membership};
-use selvage_object::{Failure, Fault, Param, Row, Turn};
+use selvage_object::{Failure, Fault, INTEGER_MAX, Param, Row, Turn};
 
 use crate::client_event;
 use crate::error::{forbidden, stored, trie};
 use crate::event_ref;
 use crate::memory::{self, Head, Memory};
 use crate::nodes::Nodes;
+use crate::status::Status;
 use crate::timeline::position;
 use crate::trie::State;
 
@@ -32,16 +33,41 @@ pub(crate) struct StoredEvent {
     pub(crate) redacted_by: Option<i64>,
 }
 
+/// Where an event is that has no position: before everything.
+pub(crate) const NO_POSITION: i64 = -INTEGER_MAX;
+
+/// An event that is kept and not in the timeline.
+#[derive(Clone, Debug)]
+pub(crate) struct Other {
+    pub(crate) status: Status,
+    /// The state before it, where its place is known.
+    pub(crate) before: Option<State>,
+    pub(crate) event: Event,
+    /// The number of a state event.
+    pub(crate) ord: Option<i64>,
+}
+
+/// What those that follow an event need to know of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// The state after it.
+    pub(crate) after: State,
+}
+
 /// What [`View::stored_event`] reads, in order; begin each SELECT of an event with it.
 pub(crate) const EVENT_COLUMNS: usize = 6;
 
 impl<'a> View<'a> {
     /// The room's head. A room that is not here is refused as one that the user is not in: nobody learns the difference.
     pub(crate) fn head(self) -> Result<&'a Head, Failure> {
-        self.memory
-            .head
-            .as_ref()
-            .ok_or_else(|| forbidden("you are not in this room"))
+        let head = self.memory.head.as_ref().filter(|head| head.is_room());
+        head.ok_or_else(|| forbidden("you are not in this room"))
+    }
+
+    /// The head, of a room that is being fetched too.
+    pub(crate) fn any_head(self) -> Result<&'a Head, Fault> {
+        let head = self.memory.head.as_ref();
+        head.ok_or_else(|| Fault::corrupt("a room without head"))
     }
 
     pub(crate) const fn nodes(self) -> Nodes<'a> {
@@ -70,21 +96,92 @@ impl<'a> View<'a> {
         }
     }
 
-    /// An event by its id, as it was sent.
-    pub(crate) fn event(self, id: &EventId) -> Result<Option<Event>, Fault> {
-        if let Some(event) = self.memory.events.borrow_mut().get(id) {
-            return Ok(Some(event));
+    /// An event by its id, as it was sent, whether or not it is in the timeline, and whether it was rejected.
+    pub(crate) fn known(self, id: &EventId) -> Result<Option<KnownEvent>, Fault> {
+        if let Some(known) = self.memory.events.borrow_mut().get(id) {
+            return Ok(Some(known));
         }
-        let sql = "SELECT json FROM room_events WHERE object = ?1 AND event_id = ?2";
-        let Some(mut row) = self
-            .turn
-            .row(sql, &[Param::Blob(&event_ref::pack(id.as_str()))])?
-        else {
+        let packed = event_ref::pack(id.as_str());
+        let sql = "SELECT json, 0 FROM room_events WHERE object = ?1 AND event_id = ?2";
+        let mut row = self.turn.row(sql, &[Param::Blob(&packed)])?;
+        if row.is_none() {
+            let sql = "SELECT json, status FROM room_others WHERE object = ?1 AND event_id = ?2";
+            row = self.turn.row(sql, &[Param::Blob(&packed)])?;
+        }
+        let Some(mut row) = row else { return Ok(None) };
+        let known = KnownEvent {
+            event: self.parse(&row.text(0)?, id.clone())?,
+            rejected: row.integer(1)? == Status::Rejected as i64,
+        };
+        self.memory.events.borrow_mut().insert(known.clone());
+        Ok(Some(known))
+    }
+
+    /// An event by its id, whatever became of it.
+    pub(crate) fn event(self, id: &EventId) -> Result<Option<Event>, Fault> {
+        Ok(self.known(id)?.map(|known| known.event))
+    }
+
+    /// An event that is kept and not in the timeline.
+    pub(crate) fn other(self, id: &EventId) -> Result<Option<Other>, Fault> {
+        let sql = "SELECT status, state, json, ord FROM room_others WHERE object = ?1 AND event_id = ?2";
+        let packed = event_ref::pack(id.as_str());
+        let Some(mut row) = self.turn.row(sql, &[Param::Blob(&packed)])? else {
             return Ok(None);
         };
-        let event = self.parse(&row.text(0)?, id.clone())?;
-        self.memory.events.borrow_mut().insert(event.clone());
-        Ok(Some(event))
+        Ok(Some(Other {
+            status: Status::of(row.integer(0)?)?,
+            before: row.optional_blob(1)?.as_deref().map(memory::state).transpose()?,
+            event: self.parse(&row.text(2)?, id.clone())?,
+            ord: row.optional_integer(3)?,
+        }))
+    }
+
+    /// The place in the graph of an event, in the timeline or not; `None` when it is not known.
+    pub(crate) fn place(self, id: &EventId) -> Result<Option<Place>, Fault> {
+        let known_extremity = self
+            .any_head()?
+            .extremities
+            .iter()
+            .find(|extremity| extremity.id == *id);
+        if let Some(extremity) = known_extremity {
+            return Ok(Some(Place {
+                after: extremity.after,
+            }));
+        }
+        let (event, before, rejected) = match self.stored_by_id(id.as_str())? {
+            Some(stored) => (stored.event, stored.before, false),
+            None => match self.other(id)? {
+                Some(Other {
+                    status,
+                    before: Some(before),
+                    event,
+                    ..
+                }) => (event, before, status == Status::Rejected),
+                _ => return Ok(None),
+            },
+        };
+        let after = if rejected {
+            before
+        } else {
+            self.state_after_event(&event, before)?
+        };
+        Ok(Some(Place { after }))
+    }
+
+    /// The state after an event that was not rejected.
+    pub(crate) fn state_after_event(self, event: &Event, before: State) -> Result<State, Fault> {
+        let Some(state_key) = event.state_key() else {
+            return Ok(before);
+        };
+        before
+            .set(
+                &mut self.nodes(),
+                event.kind(),
+                state_key,
+                event.event_id().as_str(),
+            )
+            .map_err(trie)
     }
 
     /// An event that must be there.
@@ -108,7 +205,7 @@ impl<'a> View<'a> {
         let id = event_ref::unpack(row.blob(1)?)?;
         let json = row.text(2)?;
         let cached = self.memory.events.borrow_mut().get(&id);
-        let event = cached.map_or_else(|| self.parse(&json, id), Ok)?;
+        let event = cached.map_or_else(|| self.parse(&json, id), |known| Ok(known.event))?;
         Ok(StoredEvent {
             pos: row.integer(0)?,
             event,
@@ -118,7 +215,21 @@ impl<'a> View<'a> {
         })
     }
 
-    /// The stored event of this id.
+    /// The event of a state, in the timeline or not. One that is not lies before all positions.
+    pub(crate) fn stored_in_state(self, id: &EventId) -> Result<Option<StoredEvent>, Fault> {
+        if let Some(stored) = self.stored_by_id(id.as_str())? {
+            return Ok(Some(stored));
+        }
+        Ok(self.other(id)?.map(|other| StoredEvent {
+            pos: NO_POSITION,
+            event: other.event,
+            before: other.before.unwrap_or(State::EMPTY),
+            txn: None,
+            redacted_by: None,
+        }))
+    }
+
+    /// The event of this id, when it is in the timeline.
     pub(crate) fn stored_by_id(self, id: &str) -> Result<Option<StoredEvent>, Fault> {
         let sql = "SELECT pos, event_id, json, state, txn, redacted_by FROM room_events \
                    WHERE object = ?1 AND event_id = ?2";
@@ -164,7 +275,7 @@ impl At<'_> {
         let Some(id) = self.id(kind, state_key)? else {
             return Ok(None);
         };
-        self.view.stored_by_id(id.as_str())
+        self.view.stored_in_state(&id)
     }
 
     /// The event for a type and state key, as it is shown.
@@ -196,10 +307,6 @@ impl EventLookup for View<'_> {
     type Error = Fault;
 
     fn event(&self, id: &EventId) -> Result<Option<KnownEvent>, Fault> {
-        let event = View::event(*self, id)?;
-        Ok(event.map(|event| KnownEvent {
-            event,
-            rejected: false,
-        }))
+        self.known(id)
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use selvage_event::{Event, Membership};
 use selvage_object::Fault;
 
+use crate::dummy;
 use crate::trie::State;
 use crate::view::{At, StoredEvent, View};
 
@@ -14,7 +15,7 @@ const CHANGES_FOLLOWED_MAX: usize = 32;
 
 /// What `m.room.history_visibility` says; `shared` when it says nothing valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum History {
+pub(crate) enum History {
     WorldReadable,
     Shared,
     Invited,
@@ -22,13 +23,19 @@ enum History {
 }
 
 impl History {
-    fn of(event: Option<&Event>) -> Self {
+    /// What an `m.room.history_visibility` event says.
+    pub(crate) fn of(event: Option<&Event>) -> Self {
         match event.and_then(|event| event.content_str("history_visibility")) {
             Some("world_readable") => Self::WorldReadable,
             Some("invited") => Self::Invited,
             Some("joined") => Self::Joined,
             _ => Self::Shared,
         }
+    }
+
+    /// Whether it hides events from members who were not in the room at the time.
+    pub(crate) const fn hides(self) -> bool {
+        matches!(self, Self::Invited | Self::Joined)
     }
 }
 
@@ -81,6 +88,9 @@ impl<'a> Eyes<'a> {
         let (history, membership) = self.at(stored.before)?;
         let sees = self.allows(history, membership, stored.pos);
         let event = &stored.event;
+        if event.kind() == dummy::KIND {
+            return Ok((false, membership));
+        }
         // Of a change of either, the event itself counts on both sides.
         if event.is_state_of("m.room.history_visibility", "") {
             return Ok((
@@ -132,7 +142,8 @@ fn in_room_until(view: View<'_>, user_id: &str) -> Result<Option<i64>, Fault> {
             return Ok(Some(until));
         }
         until = member.pos;
-        state = member.before;
+        // The state that was current then: on a fork, the state before the event may be another.
+        state = view.state_after(member.pos.saturating_sub(1))?;
     }
     Ok(None)
 }

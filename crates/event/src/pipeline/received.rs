@@ -4,12 +4,13 @@ use serde_json::Value;
 
 use super::CheckedEvent;
 use crate::Map;
+use crate::build::co_signed;
 use crate::canonical::members::without;
 use crate::canonical::{CanonicalError, Mode, lenient_from_bytes, object_to_canonical, parse_object};
 use crate::event::{Event, Fields, FormatError, Membership};
 use crate::hash::{claimed_content_hash, content_hash_of_text, event_id, reference_hash_of_redacted};
 use crate::id::{EventId, ServerName, UserId};
-use crate::key::{KeyLookup, SignatureError, signatures_of, verify_text};
+use crate::key::{KeyLookup, SignatureError, SigningKey, signatures_of, verify_text};
 use crate::limits::{MAX_EVENT_BYTES, MAX_NESTING_RECEIVED};
 use crate::redact::redact_text;
 use crate::version::RoomVersion;
@@ -105,6 +106,22 @@ impl ReceivedEvent {
             .into_iter()
             .map(with_ids)
             .collect()
+    }
+
+    /// Adds a server's signature, as the authoriser's server does to a restricted join before it accepts it. Nobody but
+    /// the caller sees the signature until the event has been verified and authorised.
+    /// spec: `server-server-api §Restricted rooms`
+    ///
+    /// # Errors
+    /// [`FormatError::TooLarge`] when the signature makes the event too large.
+    pub fn co_sign(&self, server: &ServerName, key: &SigningKey) -> Result<Self, FormatError> {
+        let text = co_signed(self.event.rules(), self.event.json(), server, key);
+        let signed = Self::parse(text.as_bytes(), self.event.room_version())?;
+        Ok(Self {
+            unsigned: self.unsigned.clone(),
+            was_redacted: self.was_redacted,
+            ..signed
+        })
     }
 
     /// Verifies the signatures of all servers that must have signed.

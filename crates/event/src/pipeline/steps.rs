@@ -59,6 +59,11 @@ wrapper!(
     /// timeline and is a forward extremity.
     AuthorisedEvent
 );
+wrapper!(
+    /// An event of the past that comes of paging back: allowed by its auth events and by the state before it. It goes into
+    /// the timeline before all that was there, and is no forward extremity.
+    HistoricalEvent
+);
 
 /// An event that was allowed where it stands and is refused by the current state: kept, shown to nobody, no forward
 /// extremity. spec: `server-server-api §Soft failure`
@@ -212,6 +217,25 @@ impl StateAuthorised {
         };
         Ok(match refusal {
             None => Ok(AuthorisedEvent { checked }),
+            Some(refusal) => Err(SoftFailedEvent { checked, refusal }),
+        })
+    }
+}
+
+impl StateAuthorised {
+    /// What check 6 is for an event of the past. The current state says nothing of what happened before it, except that a
+    /// room has one create event.
+    ///
+    /// # Errors
+    /// The outer error is the lookup's; the inner [`SoftFailedEvent`] is a second create event.
+    pub fn authorise_history<S: StateLookup>(
+        self,
+        current: &S,
+    ) -> Result<Result<HistoricalEvent, SoftFailedEvent>, S::Error> {
+        let Self { checked } = self;
+        let refusal = second_create(checked.event(), current)?;
+        Ok(match refusal {
+            None => Ok(HistoricalEvent { checked }),
             Some(refusal) => Err(SoftFailedEvent { checked, refusal }),
         })
     }

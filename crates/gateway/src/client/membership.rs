@@ -77,6 +77,7 @@ fn own(session: &Session, action: MembershipAction, reason: Option<String>) -> C
         reason,
         profile,
         is_direct: false,
+        is_in_allowed_room: false,
     }
 }
 
@@ -130,6 +131,7 @@ async fn others<H: Host>(call: Call<H>, action: MembershipAction) -> Answer {
         reason,
         profile,
         is_direct: false,
+        is_in_allowed_room: false,
     };
     change(&call.gateway, &room_id, command).await?;
     answer_empty()

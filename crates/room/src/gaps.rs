@@ -1,0 +1,115 @@
+//! What is missing: events that others wait for, and the predecessors of events that were placed behind a gap.
+
+use std::collections::BTreeMap;
+
+use selvage_event::EventId;
+use selvage_object::{Failure, Fault, Param};
+use selvage_protocol::federation::{Edge, Edges, MissingEvent, MissingReply};
+
+use crate::accept::Work;
+use crate::event_ref;
+use crate::timeline::position;
+use crate::view::View;
+
+/// The most missing events of one answer.
+const MISSING_MAX: u64 = 200;
+/// The most gaps of one answer.
+const EDGES_MAX: u64 = 200;
+
+/// What the room waits for; see [`selvage_protocol::federation::Missing`].
+pub(crate) fn missing(view: View<'_>) -> Result<MissingReply, Failure> {
+    let head = view.head()?;
+    let sql = "SELECT w.needs, w.is_auth, w.event_id, s.origin FROM room_waits AS w \
+               JOIN room_staged AS s ON s.object = w.object AND s.event_id = w.event_id \
+               WHERE w.object = ?1 AND NOT EXISTS \
+               (SELECT 1 FROM room_staged AS here WHERE here.object = ?1 AND here.event_id = w.needs) LIMIT ?2";
+    let mut events: BTreeMap<String, MissingEvent> = BTreeMap::new();
+    for mut row in view.turn.rows(sql, &[Param::number(MISSING_MAX)])? {
+        let event_id = event_ref::unpack(row.blob(0)?)?.as_str().to_owned();
+        let is_auth = row.flag(1)?;
+        let missing = MissingEvent {
+            event_id: event_id.clone(),
+            needed_by: event_ref::unpack(row.blob(2)?)?.as_str().to_owned(),
+            origin: row.text(3)?,
+            is_auth,
+        };
+        let known = events.entry(event_id).or_insert(missing);
+        // One that is needed as a predecessor must come with its place.
+        known.is_auth &= is_auth;
+    }
+    let depths = head.extremities.iter().map(|extremity| extremity.depth);
+    Ok(MissingReply {
+        events: events.into_values().collect(),
+        extremities: head
+            .extremities
+            .iter()
+            .map(|extremity| extremity.id.as_str().to_owned())
+            .collect(),
+        min_depth: depths.min().unwrap_or(0),
+    })
+}
+
+/// The gaps, the newest first; see [`Edges`].
+pub(crate) fn edges(view: View<'_>, command: &Edges) -> Result<Vec<Edge>, Failure> {
+    view.head()?;
+    let sql = "SELECT g.event_id, e.pos, json_group_array(hex(g.missing)) FROM room_gaps AS g \
+               LEFT JOIN room_events AS e ON e.object = g.object AND e.event_id = g.event_id \
+               WHERE g.object = ?1 AND (e.pos IS NULL OR e.pos <= ?2) \
+               GROUP BY g.event_id ORDER BY e.pos DESC LIMIT ?3";
+    let before = position(command.before.unwrap_or(i64::MAX));
+    let mut edges = Vec::new();
+    for mut row in view.turn.rows(sql, &[before, Param::number(EDGES_MAX)])? {
+        edges.push(Edge {
+            event_id: event_ref::unpack(row.blob(0)?)?.as_str().to_owned(),
+            pos: row.optional_integer(1)?,
+            missing: unpack_all(&row.text(2)?)?,
+        });
+    }
+    Ok(edges)
+}
+
+/// Reads a JSON list of stored ids in hexadecimal digits.
+fn unpack_all(list: &str) -> Result<Vec<String>, Fault> {
+    let list: Vec<String> = serde_json::from_str(list).map_err(|error| Fault::corrupt(error.to_string()))?;
+    let unpack = |digits: &String| {
+        let bytes = crate::hex::read(digits)?;
+        Ok(event_ref::unpack(bytes)?.as_str().to_owned())
+    };
+    list.iter().map(unpack).collect()
+}
+
+impl Work<'_, '_> {
+    /// Whether events wait for others that are not here.
+    pub(crate) fn is_incomplete(&self) -> Result<bool, Fault> {
+        let sql = "SELECT 1 FROM room_staged WHERE object = ?1 AND waits > 0 LIMIT 1";
+        Ok(self.turn.row(sql, &[])?.is_some())
+    }
+
+    /// Whether something that is here follows this event, which is not here yet.
+    pub(crate) fn is_followed(&self, id: &EventId) -> Result<bool, Fault> {
+        let sql = "SELECT 1 FROM room_gaps WHERE object = ?1 AND missing = ?2 LIMIT 1";
+        let packed = event_ref::pack(id.as_str());
+        Ok(self.turn.row(sql, &[Param::Blob(&packed)])?.is_some())
+    }
+
+    /// Marks that predecessors of an event are not here.
+    pub(crate) fn open_gap(&self, id: &EventId, missing: &[EventId]) -> Result<(), Failure> {
+        let id = event_ref::pack(id.as_str());
+        for missing in missing {
+            let sql = "INSERT OR IGNORE INTO room_gaps (object, missing, event_id) VALUES (?1, ?2, ?3)";
+            let missing = event_ref::pack(missing.as_str());
+            self.turn.write(sql, &[Param::Blob(&missing), Param::Blob(&id)])?;
+        }
+        Ok(())
+    }
+
+    /// A predecessor that was missing has come.
+    pub(crate) fn close_gap(&self, id: &EventId) -> Result<(), Failure> {
+        if !self.is_followed(id)? {
+            return Ok(());
+        }
+        let sql = "DELETE FROM room_gaps WHERE object = ?1 AND missing = ?2";
+        let packed = event_ref::pack(id.as_str());
+        Ok(self.turn.write(sql, &[Param::Blob(&packed)])?)
+    }
+}

@@ -1,0 +1,154 @@
+//! The one way in: every event, local or remote, gets its place in the graph here. What it may become is decided by the
+//! types of the event crate's pipeline, and storage takes nothing else.
+
+use selvage_event::pipeline::ChainError;
+use selvage_event::{CheckedEvent, Event, Refusal, authorise_at_extremities};
+use selvage_object::{Failure, Fault};
+
+use crate::accept::Work;
+use crate::forks::resolved;
+use crate::store::Past;
+use crate::trie::State;
+
+/// How an event is given its place.
+#[derive(Clone, Copy)]
+pub(crate) struct Placing<'p> {
+    /// The state before it as another server told it, for an event whose predecessors are not all here.
+    pub(crate) supplied: Option<State>,
+    /// Whether it lies before what is shown.
+    pub(crate) history: bool,
+    /// Whether it was made here just now, so that nothing can wait for it.
+    pub(crate) ours: bool,
+    /// The sender's device and transaction id.
+    pub(crate) txn: Option<&'p str>,
+}
+
+impl<'p> Placing<'p> {
+    /// An event that was made here just now.
+    pub(crate) const fn ours(txn: Option<&'p str>) -> Self {
+        Self {
+            supplied: None,
+            history: false,
+            ours: true,
+            txn,
+        }
+    }
+
+    /// An event that was received, whose predecessors are all here.
+    pub(crate) const fn received(history: bool) -> Self {
+        Self {
+            supplied: None,
+            history,
+            ours: false,
+            txn: None,
+        }
+    }
+}
+
+/// What became of an event.
+pub(crate) enum Placed {
+    /// It is in the timeline.
+    Accepted(Event),
+    /// It is kept, and shown to nobody.
+    SoftFailed(Refusal),
+    /// It is kept as rejected.
+    Rejected(Refusal),
+}
+
+impl Work<'_, '_> {
+    /// Checks 4 to 6 of an event whose auth events are all here, and whose predecessors are unless the state before it was
+    /// supplied; then stores it as what it turned out to be.
+    pub(crate) fn place(&mut self, checked: CheckedEvent, how: Placing<'_>) -> Result<Placed, Failure> {
+        let before = self.state_before(checked.event(), how.supplied)?;
+        let current = self.current_with(before)?;
+        if before == current && !how.history {
+            return match chain(authorise_at_extremities(
+                checked,
+                &self.view(),
+                &self.view().at(current),
+            ))? {
+                Ok(authorised) => self.store(authorised, before, how),
+                Err(rejected) => self.keep_rejected(&rejected, Some(before), how),
+            };
+        }
+        let by_chain = match chain(checked.authorise_by_auth_events(&self.view()))? {
+            Ok(by_chain) => by_chain,
+            Err(rejected) => return self.keep_rejected(&rejected, Some(before), how),
+        };
+        let by_state = match by_chain.authorise_before(&self.view().at(before))? {
+            Ok(by_state) => by_state,
+            Err(rejected) => return self.keep_rejected(&rejected, Some(before), how),
+        };
+        let current = self.view().at(current);
+        if how.history {
+            return match by_state.authorise_history(&current)? {
+                Ok(historical) => self.store_past(&Past::of(historical, before), how),
+                Err(failed) => self.keep_soft_failed(&failed, before, how),
+            };
+        }
+        match by_state.authorise_now(&current)? {
+            Ok(authorised) => self.store(authorised, before, how),
+            Err(failed) => self.keep_soft_failed(&failed, before, how),
+        }
+    }
+
+    /// [`Self::place`]; `None` when the place cannot be computed within the limits.
+    pub(crate) fn place_or_none(
+        &mut self,
+        checked: CheckedEvent,
+        how: Placing<'_>,
+    ) -> Result<Option<Placed>, Failure> {
+        match self.place(checked, how) {
+            Ok(placed) => Ok(Some(placed)),
+            Err(Failure::Refusal(_)) => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// The state before an event: what the states after its predecessors resolve to.
+    fn state_before(&self, event: &Event, supplied: Option<State>) -> Result<State, Failure> {
+        let view = self.view();
+        let head = view.any_head()?;
+        let follows_all = event.prev_events().len() == head.extremities.len()
+            && head
+                .extremities
+                .iter()
+                .all(|extremity| event.prev_events().contains(&extremity.id));
+        if follows_all && head.is_room() {
+            return Ok(head.state);
+        }
+        let mut forks: Vec<State> = Vec::with_capacity(event.prev_events().len() + 1);
+        for prev in event.prev_events() {
+            match view.place(prev)? {
+                Some(place) => forks.push(place.after),
+                None if supplied.is_some() => {}
+                None => return Err(Fault::corrupt(format!("the place of {prev} is not known")).into()),
+            }
+        }
+        // The word of another server counts for what is not known here, not for what is.
+        if forks.len() < event.prev_events().len() {
+            forks.extend(supplied);
+        }
+        resolved(view, forks)
+    }
+
+    /// The current state as an event is held against it: the resolution over the forward extremities and the state before
+    /// the event, which may know of things that have not come here.
+    fn current_with(&self, before: State) -> Result<State, Failure> {
+        let view = self.view();
+        let head = view.any_head()?;
+        if head.state == before {
+            return Ok(before);
+        }
+        let extremities = head.extremities.iter().map(|extremity| extremity.after);
+        resolved(view, extremities.chain([before]))
+    }
+}
+
+/// All auth events are known before an event is placed, so a missing one is a fault.
+pub(crate) fn chain<T>(result: Result<T, ChainError<Fault>>) -> Result<T, Fault> {
+    result.map_err(|error| match error {
+        ChainError::Missing(ids) => Fault::corrupt(format!("auth events {ids:?} are not stored")),
+        ChainError::Lookup(fault) => fault,
+    })
+}

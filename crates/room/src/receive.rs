@@ -1,0 +1,193 @@
+//! Events that other servers send.
+
+use selvage_event::{CheckedEvent, Event, ReceivedEvent};
+use selvage_object::{Failure, Fault};
+use selvage_protocol::Json;
+use selvage_protocol::federation::{Outcome, Receive, ReceiveReply, ServerKey, Supply, Verdict};
+
+use crate::accept::Work;
+use crate::error::forbidden;
+use crate::place::{Placed, Placing, chain};
+use crate::staging::Incoming;
+use crate::status::Status;
+
+/// Takes events in; see [`Receive`].
+pub(crate) fn receive(mut work: Work<'_, '_>, command: &Receive) -> Result<ReceiveReply, Failure> {
+    work.view().head()?;
+    let mut verdicts = Vec::with_capacity(command.events.len());
+    for json in &command.events {
+        let verdict = match work.check(json, &command.keys)? {
+            Ok(checked) => work.take(Incoming {
+                checked,
+                origin: &command.origin,
+                keys: &command.keys,
+                history: command.history,
+            })?,
+            Err(verdict) => verdict,
+        };
+        verdicts.push(verdict);
+    }
+    work.take_ready()?;
+    work.merge_extremities()?;
+    finish(work, verdicts)
+}
+
+/// Goes on with what was too much for an earlier turn.
+pub(crate) fn go_on(mut work: Work<'_, '_>) -> Result<(), Failure> {
+    work.take_ready()?;
+    work.merge_extremities()?;
+    work.finish()
+}
+
+/// Ends a command that took events in.
+pub(crate) fn finish(work: Work<'_, '_>, verdicts: Vec<Verdict>) -> Result<ReceiveReply, Failure> {
+    let incomplete = work.is_incomplete()?;
+    // What changed nothing writes nothing.
+    if work.turn.rows_written() > 0 {
+        work.finish()?;
+    }
+    Ok(ReceiveReply { verdicts, incomplete })
+}
+
+/// Keeps events without a place; see [`Supply`].
+pub(crate) fn supply(mut work: Work<'_, '_>, command: &Supply) -> Result<ReceiveReply, Failure> {
+    if work.memory.head.is_none() {
+        return Err(forbidden("nothing is known of this room"));
+    }
+    let mut verdicts = Vec::with_capacity(command.events.len());
+    for json in &command.events {
+        let verdict = match work.check(json, &command.keys)? {
+            Ok(checked) => work.keep(checked)?,
+            Err(verdict) => verdict,
+        };
+        verdicts.push(verdict);
+    }
+    work.take_ready()?;
+    finish(work, verdicts)
+}
+
+/// What became of an event.
+pub(crate) fn verdict(event: &Event, outcome: Outcome, why: Option<String>) -> Verdict {
+    Verdict {
+        event_id: Some(event.event_id().as_str().to_owned()),
+        outcome,
+        why,
+    }
+}
+
+/// What became of an event that was given its place.
+pub(crate) fn verdict_of(event: &Event, placed: &Placed) -> Verdict {
+    match placed {
+        Placed::Accepted(_) => verdict(event, Outcome::Accepted, None),
+        Placed::SoftFailed(refusal) => verdict(event, Outcome::SoftFailed, Some(refusal.to_string())),
+        Placed::Rejected(refusal) => verdict(event, Outcome::Rejected, Some(refusal.to_string())),
+    }
+}
+
+impl Work<'_, '_> {
+    /// Checks 1 to 3: format, size, hash and signatures, and that the event is of this room.
+    pub(crate) fn check(
+        &self,
+        json: &Json,
+        keys: &[ServerKey],
+    ) -> Result<Result<CheckedEvent, Verdict>, Fault> {
+        let version = self.view().any_head()?.version;
+        let received = match ReceivedEvent::parse(json.get().as_bytes(), version) {
+            Ok(received) => received,
+            Err(error) => return Ok(Err(dropped(None, error.to_string()))),
+        };
+        let id = Some(received.event().event_id().as_str().to_owned());
+        if received.event().room_id().as_str() != self.turn.key().name() {
+            return Ok(Err(dropped(id, "the event is of another room".to_owned())));
+        }
+        let Ok(verified) = received.verify(&self.verify_keys(keys));
+        Ok(verified.map_err(|error| dropped(id, error.to_string())))
+    }
+
+    /// Places an event, or stages it while what it needs is not here.
+    fn take(&mut self, incoming: Incoming<'_>) -> Result<Verdict, Failure> {
+        let event = incoming.checked.event().clone();
+        if self.is_placed(&event)? {
+            return Ok(verdict(&event, Outcome::Known, None));
+        }
+        let needs = self.needs(&incoming.checked)?;
+        if needs.is_empty() {
+            let placing = Placing::received(incoming.history);
+            return self.place_or_drop(incoming.checked, placing);
+        }
+        if self.is_staged(event.event_id())? {
+            return Ok(verdict(&event, Outcome::Waiting, None));
+        }
+        Ok(if self.stage(&incoming, &needs)? {
+            verdict(&event, Outcome::Waiting, None)
+        } else {
+            verdict(
+                &event,
+                Outcome::Dropped,
+                Some("too many events of this server wait".to_owned()),
+            )
+        })
+    }
+
+    /// Places an event; one whose place cannot be computed within the limits is dropped.
+    pub(crate) fn place_or_drop(
+        &mut self,
+        checked: CheckedEvent,
+        placing: Placing<'_>,
+    ) -> Result<Verdict, Failure> {
+        let event = checked.event().clone();
+        match self.place(checked, placing) {
+            Ok(placed) => Ok(verdict_of(&event, &placed)),
+            Err(Failure::Refusal(refusal)) => Ok(verdict(&event, Outcome::Dropped, Some(refusal.message))),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Whether an event is here and has its place.
+    pub(crate) fn is_placed(&self, event: &Event) -> Result<bool, Fault> {
+        Ok(self.view().place(event.event_id())?.is_some())
+    }
+
+    /// Keeps an event as an outlier, when its auth events are here and allow it.
+    fn keep(&mut self, checked: CheckedEvent) -> Result<Verdict, Failure> {
+        let event = checked.event().clone();
+        if self.view().known(event.event_id())?.is_some() {
+            return Ok(verdict(&event, Outcome::Known, None));
+        }
+        let missing = self.missing_auth_events(&checked)?;
+        if !missing.is_empty() {
+            let why = format!("auth events {missing:?} are not here");
+            return Ok(verdict(&event, Outcome::Dropped, Some(why)));
+        }
+        match chain(checked.authorise_by_auth_events(&self.view()))? {
+            Ok(outlier) => {
+                self.keep_outlier(&outlier)?;
+                self.arrived_as_outlier(event.event_id())?;
+                Ok(verdict(&event, Outcome::Outlier, None))
+            }
+            Err(rejected) => {
+                self.keep_rejected(&rejected, None, Placing::received(false))?;
+                self.arrived_as_outlier(event.event_id())?;
+                Ok(verdict(
+                    &event,
+                    Outcome::Rejected,
+                    Some(rejected.refusal().to_string()),
+                ))
+            }
+        }
+    }
+
+    /// Whether an event in the form that was supplied is here and is state.
+    pub(crate) fn is_usable_state(&self, event: &Event) -> Result<bool, Fault> {
+        let status = self.view().other(event.event_id())?.map(|other| other.status);
+        Ok(event.is_state() && status != Some(Status::Rejected))
+    }
+}
+
+fn dropped(event_id: Option<String>, why: String) -> Verdict {
+    Verdict {
+        event_id,
+        outcome: Outcome::Dropped,
+        why: Some(why),
+    }
+}

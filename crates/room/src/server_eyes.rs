@@ -1,0 +1,111 @@
+//! What another server may see of a room (spec: server-server-api §backfilling-and-retrieving-missing-events, and
+//! client-server-api §room-history-visibility, which it refers to).
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use selvage_event::{Event, Membership};
+use selvage_object::{Failure, Fault, Param};
+
+use crate::error::{forbidden, stored as damaged};
+use crate::members;
+use crate::trie::State;
+use crate::view::View;
+use crate::visibility::History;
+
+/// One server's eyes on a room that it is in.
+pub(crate) struct ServerEyes<'a> {
+    view: View<'a>,
+    server: &'a str,
+    /// What a state lets the server see, which neighbouring events share.
+    seen: RefCell<BTreeMap<State, bool>>,
+}
+
+impl<'a> ServerEyes<'a> {
+    /// The eyes of a server, which must have a user in the room.
+    pub(crate) fn new(view: View<'a>, server: &'a str) -> Result<Self, Failure> {
+        view.head()?;
+        if !is_in_room(view, server)? {
+            return Err(forbidden("your server is not in this room"));
+        }
+        Ok(Self {
+            view,
+            server,
+            seen: RefCell::default(),
+        })
+    }
+
+    /// The event as the server may have it: redacted, where history visibility hides it or a redaction was applied.
+    pub(crate) fn show(
+        &self,
+        event: &Event,
+        before: Option<State>,
+        is_redacted: bool,
+    ) -> Result<Event, Fault> {
+        let visible = match before {
+            Some(before) => self.sees(event, before)?,
+            None => false,
+        };
+        if visible && !is_redacted {
+            return Ok(event.clone());
+        }
+        event.redacted().map_err(|error| damaged(&error))
+    }
+
+    fn sees(&self, event: &Event, before: State) -> Result<bool, Fault> {
+        // Of a change of either, the event itself counts too.
+        let opens = event.is_state_of("m.room.history_visibility", "") && !History::of(Some(event)).hides();
+        let is_own = event.kind() == "m.room.member"
+            && event
+                .state_key()
+                .is_some_and(|user_id| self.is_of_server(user_id));
+        if opens || is_own {
+            return Ok(true);
+        }
+        if let Some(known) = self.seen.borrow().get(&before) {
+            return Ok(*known);
+        }
+        let sees = self.sees_at(before)?;
+        self.seen.borrow_mut().insert(before, sees);
+        Ok(sees)
+    }
+
+    fn sees_at(&self, state: State) -> Result<bool, Fault> {
+        let history = History::of(
+            self.view
+                .at(state)
+                .event("m.room.history_visibility", "")?
+                .as_ref(),
+        );
+        if !history.hides() {
+            return Ok(true);
+        }
+        let invited = history == History::Invited;
+        let nodes = self.view.nodes();
+        let entries = state.entries_of_type(&nodes, "m.room.member", None);
+        for entry in entries.map_err(crate::error::trie)? {
+            let entry = entry.map_err(crate::error::trie)?;
+            if !self.is_of_server(entry.state_key()) {
+                continue;
+            }
+            let membership = members::stored(self.view, &entry.event_id())?.event.membership();
+            if membership == Some(Membership::Join) || (invited && membership == Some(Membership::Invite)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn is_of_server(&self, user_id: &str) -> bool {
+        user_id
+            .split_once(':')
+            .is_some_and(|(_, server)| server == self.server)
+    }
+}
+
+/// Whether a user of another server is in the room now.
+pub(crate) fn is_in_room(view: View<'_>, server: &str) -> Result<bool, Fault> {
+    let sql = "SELECT joined FROM room_servers WHERE object = ?1 AND server = ?2";
+    let row = view.turn.row(sql, &[Param::Text(server)])?;
+    Ok(row.map(|row| row.integer(0)).transpose()?.unwrap_or(0) > 0)
+}

@@ -1,0 +1,285 @@
+//! Storing events. The timeline takes what is authorised, and the table of others what is not or has no place: each only as
+//! the type that says so.
+
+use std::collections::BTreeSet;
+
+use selvage_event::{
+    AuthorisedEvent, ChainAuthorised, Event, EventId, HistoricalEvent, KnownEvent, RejectedEvent,
+    SoftFailedEvent,
+};
+use selvage_object::{Failure, Fault, Param};
+
+use crate::accept::Work;
+use crate::current::Step;
+use crate::event_ref;
+use crate::extremities::Extremity;
+use crate::forks::resolved;
+use crate::memory::Head;
+use crate::place::{Placed, Placing};
+use crate::status::Status;
+use crate::trie::State;
+
+/// How many predecessors outside the timeline are followed to find what an event supersedes.
+const SUPERSEDED_WALK_MAX: usize = 1_000;
+
+/// An event of the past, with the state before it.
+pub(crate) struct Past {
+    event: Event,
+    before: State,
+}
+
+impl Past {
+    pub(crate) fn of(historical: HistoricalEvent, before: State) -> Self {
+        Self {
+            event: historical.event().clone(),
+            before,
+        }
+    }
+}
+
+/// What is written of an event that is not in the timeline.
+struct Aside<'e> {
+    event: &'e Event,
+    status: Status,
+    before: Option<State>,
+    why: Option<String>,
+}
+
+impl Work<'_, '_> {
+    /// Stores an event that passed all checks at the end of the timeline, as a forward extremity unless something that is
+    /// here follows it already.
+    pub(crate) fn store(
+        &mut self,
+        authorised: AuthorisedEvent,
+        before: State,
+        how: Placing<'_>,
+    ) -> Result<Placed, Failure> {
+        let event = authorised.event().clone();
+        let old = self.view().any_head()?.clone();
+        let mut head = old.clone();
+        head.pos += 1;
+        let after = self.view().state_after_event(&event, before)?;
+        self.advance(&mut head, &event, after, how.ours)?;
+        let pos = head.pos;
+        self.insert(&mut head, &event, pos, before, how)?;
+        self.memory.change().head = Some(head);
+        let step = Step {
+            event: &event,
+            before,
+            after,
+        };
+        self.follow_state(old.state, &step)?;
+        self.redactions(&event, how.ours)?;
+        self.arrived(event.event_id(), how.ours)?;
+        self.tell_everybody();
+        Ok(Placed::Accepted(event))
+    }
+
+    /// Stores an event of the past at the beginning of the timeline.
+    pub(crate) fn store_past(&mut self, past: &Past, how: Placing<'_>) -> Result<Placed, Failure> {
+        let event = past.event.clone();
+        let mut head = self.view().any_head()?.clone();
+        head.low -= 1;
+        let pos = head.low;
+        self.insert(&mut head, &event, pos, past.before, how)?;
+        self.memory.change().head = Some(head);
+        self.redactions(&event, how.ours)?;
+        self.arrived(event.event_id(), how.ours)?;
+        Ok(Placed::Accepted(event))
+    }
+
+    /// Moves the forward extremities and the current state on.
+    fn advance(&self, head: &mut Head, event: &Event, after: State, ours: bool) -> Result<(), Failure> {
+        let superseded = self.superseded(head, event)?;
+        head.extremities
+            .retain(|extremity| !superseded.contains(&extremity.id));
+        if ours || !self.is_followed(event.event_id())? {
+            head.extremities.push(Extremity {
+                id: event.event_id().clone(),
+                after,
+                depth: event.depth(),
+            });
+        }
+        head.state = resolved(
+            self.view(),
+            head.extremities.iter().map(|extremity| extremity.after),
+        )?;
+        Ok(())
+    }
+
+    /// The events that an event follows: its predecessors, and those of predecessors that are no extremities because they
+    /// were rejected or failed softly.
+    fn superseded(&self, head: &Head, event: &Event) -> Result<BTreeSet<EventId>, Fault> {
+        let mut superseded = BTreeSet::new();
+        let mut open: Vec<EventId> = event.prev_events().to_vec();
+        while let Some(id) = open.pop() {
+            let is_extremity = head.extremities.iter().any(|extremity| extremity.id == id);
+            if !superseded.insert(id.clone()) || is_extremity || superseded.len() > SUPERSEDED_WALK_MAX {
+                continue;
+            }
+            if let Some(other) = self.view().other(&id)? {
+                open.extend_from_slice(other.event.prev_events());
+            }
+        }
+        Ok(superseded)
+    }
+
+    /// Writes an event into the timeline.
+    fn insert(
+        &mut self,
+        head: &mut Head,
+        event: &Event,
+        pos: i64,
+        before: State,
+        how: Placing<'_>,
+    ) -> Result<(), Failure> {
+        let known = if how.ours {
+            None
+        } else {
+            self.take_other(event.event_id())?
+        };
+        let ord = self.number(head, event, known)?;
+        let sql = "INSERT INTO room_events (object, pos, event_id, json, state, ord, txn) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let id = event_ref::pack(event.event_id().as_str());
+        let root = before.root();
+        let params = [
+            Param::Integer(pos),
+            Param::Blob(&id),
+            Param::Text(event.json()),
+            Param::Blob(root.as_bytes()),
+            ord.map_or(Param::Null, Param::Integer),
+            Param::optional_text(how.txn),
+        ];
+        self.turn.write(sql, &params)?;
+        self.know(event, false);
+        Ok(())
+    }
+
+    fn know(&self, event: &Event, rejected: bool) {
+        self.memory.events.borrow_mut().insert(KnownEvent {
+            event: event.clone(),
+            rejected,
+        });
+    }
+
+    /// Removes an event from among the others, as it is about to come into the timeline; returns its number.
+    fn take_other(&self, id: &EventId) -> Result<Option<i64>, Failure> {
+        let Some(other) = self.view().other(id)? else {
+            return Ok(None);
+        };
+        let sql = "DELETE FROM room_others WHERE object = ?1 AND event_id = ?2";
+        self.turn
+            .write(sql, &[Param::Blob(&event_ref::pack(id.as_str()))])?;
+        Ok(other.ord)
+    }
+
+    /// Numbers a state event and writes what it cites, unless it has been numbered before.
+    fn number(&self, head: &mut Head, event: &Event, known: Option<i64>) -> Result<Option<i64>, Failure> {
+        if known.is_some() || !event.is_state() {
+            return Ok(known);
+        }
+        head.ord += 1;
+        let citing = event_ref::pack(event.event_id().as_str());
+        for cited in event.auth_events() {
+            if self.view().known_event(cited)?.kind() == "m.room.create" {
+                continue;
+            }
+            let sql =
+                "INSERT OR IGNORE INTO room_citations (object, cited, ord, citing) VALUES (?1, ?2, ?3, ?4)";
+            let packed = event_ref::pack(cited.as_str());
+            let params = [
+                Param::Blob(&packed),
+                Param::Integer(head.ord),
+                Param::Blob(&citing),
+            ];
+            self.turn.write(sql, &params)?;
+        }
+        Ok(Some(head.ord))
+    }
+
+    /// Keeps an event that is refused.
+    pub(crate) fn keep_rejected(
+        &mut self,
+        rejected: &RejectedEvent,
+        before: Option<State>,
+        how: Placing<'_>,
+    ) -> Result<Placed, Failure> {
+        let refusal = rejected.refusal();
+        // What was made here is made only if it is allowed.
+        if how.ours {
+            return Ok(Placed::Rejected(refusal));
+        }
+        self.set_aside(&Aside {
+            event: rejected.event(),
+            status: Status::Rejected,
+            before,
+            why: Some(refusal.to_string()),
+        })?;
+        if before.is_some() {
+            self.arrived(rejected.event().event_id(), false)?;
+        }
+        Ok(Placed::Rejected(refusal))
+    }
+
+    /// Keeps an event that the current state refuses.
+    pub(crate) fn keep_soft_failed(
+        &mut self,
+        failed: &SoftFailedEvent,
+        before: State,
+        how: Placing<'_>,
+    ) -> Result<Placed, Failure> {
+        let refusal = failed.refusal();
+        if how.ours {
+            return Ok(Placed::SoftFailed(refusal));
+        }
+        // What follows it has it in its state, so its nodes must be there.
+        self.view().state_after_event(failed.event(), before)?;
+        self.set_aside(&Aside {
+            event: failed.event(),
+            status: Status::SoftFailed,
+            before: Some(before),
+            why: Some(refusal.to_string()),
+        })?;
+        self.arrived(failed.event().event_id(), false)?;
+        Ok(Placed::SoftFailed(refusal))
+    }
+
+    /// Keeps an event whose place is not known.
+    pub(crate) fn keep_outlier(&mut self, outlier: &ChainAuthorised) -> Result<(), Failure> {
+        self.set_aside(&Aside {
+            event: outlier.event(),
+            status: Status::Outlier,
+            before: None,
+            why: None,
+        })
+    }
+
+    fn set_aside(&mut self, aside: &Aside<'_>) -> Result<(), Failure> {
+        let event = aside.event;
+        let mut head = self.view().any_head()?.clone();
+        let known = self.view().other(event.event_id())?.and_then(|other| other.ord);
+        let ord = match aside.status {
+            // A rejected event is in no chain.
+            Status::Rejected => known,
+            Status::Outlier | Status::SoftFailed => self.number(&mut head, event, known)?,
+        };
+        let sql = "INSERT OR REPLACE INTO room_others (object, event_id, status, state, ord, why, json) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let id = event_ref::pack(event.event_id().as_str());
+        let root = aside.before.map(State::root);
+        let params = [
+            Param::Blob(&id),
+            Param::Integer(aside.status as i64),
+            root.as_ref()
+                .map_or(Param::Null, |root| Param::Blob(root.as_bytes())),
+            ord.map_or(Param::Null, Param::Integer),
+            Param::optional_text(aside.why.as_deref()),
+            Param::Text(event.json()),
+        ];
+        self.turn.write(sql, &params)?;
+        self.memory.change().head = Some(head);
+        self.know(event, aside.status == Status::Rejected);
+        Ok(())
+    }
+}
