@@ -32,9 +32,10 @@ pub struct Receive {
     pub events: Vec<Json>,
     /// The keys that verify them.
     pub keys: Vec<ServerKey>,
-    /// Whether they come of paging back: they lie before what is shown, and are not held against the current state.
+    /// When they come of paging back: the position of the [`Edge`] that they lie before. They are not held against the
+    /// current state.
     #[serde(default)]
-    pub history: bool,
+    pub history_before: Option<i64>,
 }
 
 /// What became of each event of a command, in order.
@@ -169,9 +170,9 @@ pub struct Place {
     pub event: Json,
     /// The keys that verify it.
     pub keys: Vec<ServerKey>,
-    /// See [`Receive::history`].
+    /// See [`Receive::history_before`].
     #[serde(default)]
-    pub history: bool,
+    pub history_before: Option<i64>,
 }
 
 /// What local users have sent after a position, in order, for other servers.

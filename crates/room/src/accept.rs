@@ -210,7 +210,6 @@ fn write_head(turn: &Turn<'_>, head: &Head) -> Result<(), Failure> {
     let params = [
         Param::Text(head.version.as_str()),
         Param::Integer(head.pos),
-        Param::Integer(head.low),
         Param::Integer(head.ord),
         Param::Text(&extremities),
         Param::Blob(root.as_bytes()),
@@ -218,9 +217,9 @@ fn write_head(turn: &Turn<'_>, head: &Head) -> Result<(), Failure> {
         Param::number(head.invited),
         head.txn_mark.map_or(Param::Null, Param::Integer),
     ];
-    let sql = "INSERT INTO room_head (object, version, pos, low, ord, extremities, state, joined, invited, txn_mark) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (object) DO UPDATE SET \
-               pos = excluded.pos, low = excluded.low, ord = excluded.ord, extremities = excluded.extremities, \
+    let sql = "INSERT INTO room_head (object, version, pos, ord, extremities, state, joined, invited, txn_mark) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (object) DO UPDATE SET \
+               pos = excluded.pos, ord = excluded.ord, extremities = excluded.extremities, \
                state = excluded.state, joined = excluded.joined, invited = excluded.invited, \
                txn_mark = excluded.txn_mark";
     Ok(turn.write(sql, &params)?)

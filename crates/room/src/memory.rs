@@ -24,8 +24,6 @@ pub(crate) struct Head {
     pub(crate) version: RoomVersion,
     /// The newest position: of an event, a receipt, or anything else that readers see in order.
     pub(crate) pos: i64,
-    /// The lowest position: of the first event, or of what was fetched from before it.
-    pub(crate) low: i64,
     /// How many state events were numbered so far.
     pub(crate) ord: i64,
     /// The forward extremities.
@@ -46,7 +44,6 @@ impl Head {
         Self {
             version,
             pos: 0,
-            low: 1,
             ord: 0,
             extremities: Vec::new(),
             state: State::EMPTY,
@@ -101,7 +98,7 @@ impl Memory {
 }
 
 fn load_head(turn: &Turn<'_>) -> Result<Option<Head>, Fault> {
-    let sql = "SELECT version, pos, low, ord, extremities, state, joined, invited, txn_mark FROM room_head \
+    let sql = "SELECT version, pos, ord, extremities, state, joined, invited, txn_mark FROM room_head \
                WHERE object = ?1";
     let Some(mut row) = turn.row(sql, &[])? else {
         return Ok(None);
@@ -112,13 +109,12 @@ fn load_head(turn: &Turn<'_>) -> Result<Option<Head>, Fault> {
             .parse()
             .map_err(|_| Fault::corrupt(format!("room version {version:?}")))?,
         pos: row.integer(1)?,
-        low: row.integer(2)?,
-        ord: row.integer(3)?,
-        extremities: extremities::read(&row.text(4)?)?,
-        state: state(&row.blob(5)?)?,
-        joined: row.number(6)?,
-        invited: row.number(7)?,
-        txn_mark: row.optional_integer(8)?,
+        ord: row.integer(2)?,
+        extremities: extremities::read(&row.text(3)?)?,
+        state: state(&row.blob(4)?)?,
+        joined: row.number(5)?,
+        invited: row.number(6)?,
+        txn_mark: row.optional_integer(7)?,
     }))
 }
 

@@ -15,8 +15,8 @@ use crate::trie::State;
 pub(crate) struct Placing<'p> {
     /// The state before it as another server told it, for an event whose predecessors are not all here.
     pub(crate) supplied: Option<State>,
-    /// Whether it lies before what is shown.
-    pub(crate) history: bool,
+    /// When it comes of paging back: the position that it lies before.
+    pub(crate) history_before: Option<i64>,
     /// Whether it was made here just now, so that nothing can wait for it.
     pub(crate) ours: bool,
     /// The sender's device and transaction id.
@@ -28,17 +28,17 @@ impl<'p> Placing<'p> {
     pub(crate) const fn ours(txn: Option<&'p str>) -> Self {
         Self {
             supplied: None,
-            history: false,
+            history_before: None,
             ours: true,
             txn,
         }
     }
 
     /// An event that was received, whose predecessors are all here.
-    pub(crate) const fn received(history: bool) -> Self {
+    pub(crate) const fn received(history_before: Option<i64>) -> Self {
         Self {
             supplied: None,
-            history,
+            history_before,
             ours: false,
             txn: None,
         }
@@ -61,7 +61,7 @@ impl Work<'_, '_> {
     pub(crate) fn place(&mut self, checked: CheckedEvent, how: Placing<'_>) -> Result<Placed, Failure> {
         let before = self.state_before(checked.event(), how.supplied)?;
         let current = self.current_with(before)?;
-        if before == current && !how.history {
+        if before == current && how.history_before.is_none() {
             return match chain(authorise_at_extremities(
                 checked,
                 &self.view(),
@@ -80,9 +80,9 @@ impl Work<'_, '_> {
             Err(rejected) => return self.keep_rejected(&rejected, Some(before), how),
         };
         let current = self.view().at(current);
-        if how.history {
+        if let Some(limit) = how.history_before {
             return match by_state.authorise_history(&current)? {
-                Ok(historical) => self.store_past(&Past::of(historical, before), how),
+                Ok(historical) => self.store_past(&Past::of(&historical, before), limit),
                 Err(failed) => self.keep_soft_failed(&failed, before, how),
             };
         }

@@ -21,7 +21,7 @@ pub(crate) fn receive(mut work: Work<'_, '_>, command: &Receive) -> Result<Recei
                 checked,
                 origin: &command.origin,
                 keys: &command.keys,
-                history: command.history,
+                history_before: command.history_before,
             })?,
             Err(verdict) => verdict,
         };
@@ -112,7 +112,7 @@ impl Work<'_, '_> {
         }
         let needs = self.needs(&incoming.checked)?;
         if needs.is_empty() {
-            let placing = Placing::received(incoming.history);
+            let placing = Placing::received(incoming.history_before);
             return self.place_or_drop(incoming.checked, placing);
         }
         if self.is_staged(event.event_id())? {
@@ -145,7 +145,7 @@ impl Work<'_, '_> {
 
     /// Whether an event is here and has its place.
     pub(crate) fn is_placed(&self, event: &Event) -> Result<bool, Fault> {
-        Ok(self.view().place(event.event_id())?.is_some())
+        self.view().has_place(event.event_id())
     }
 
     /// Keeps an event as an outlier, when its auth events are here and allow it.
@@ -166,7 +166,7 @@ impl Work<'_, '_> {
                 Ok(verdict(&event, Outcome::Outlier, None))
             }
             Err(rejected) => {
-                self.keep_rejected(&rejected, None, Placing::received(false))?;
+                self.keep_rejected(&rejected, None, Placing::received(None))?;
                 self.arrived_as_outlier(event.event_id())?;
                 Ok(verdict(
                     &event,

@@ -104,7 +104,7 @@ pub(crate) fn send(mut work: Work<'_, '_>, command: &SendMembership) -> Result<S
         return Err(forbidden("the event cites events that this server does not have"));
     }
     if let Placed::SoftFailed(refusal) | Placed::Rejected(refusal) =
-        work.place(checked, Placing::received(false))?
+        work.place(checked, Placing::received(None))?
     {
         return Err(refused(refusal));
     }

@@ -3,10 +3,10 @@
 use selvage_object::Migration;
 
 pub(crate) const SCHEMA: &[Migration] = &[&[
-    // `low`: the lowest position. `ord`: how many state events were numbered so far. `extremities`: a JSON list, see
+    // `ord`: how many state events were numbered so far. `extremities`: a JSON list, see
     // `extremities`. `state`: the current state, as a trie root. `txn_mark`: see `txns`.
     "CREATE TABLE room_head (object INTEGER PRIMARY KEY, version TEXT NOT NULL, pos INTEGER NOT NULL, \
-     low INTEGER NOT NULL, ord INTEGER NOT NULL, extremities TEXT NOT NULL, state BLOB NOT NULL, \
+     ord INTEGER NOT NULL, extremities TEXT NOT NULL, state BLOB NOT NULL, \
      joined INTEGER NOT NULL, invited INTEGER NOT NULL, txn_mark INTEGER) STRICT",
     // The timeline. `state`: the state before the event, as a trie root. `ord`: the number of a state event; each has a
     // greater one than its auth events. `txn`: the device and its transaction id, of local senders. `redacted_by`: the
@@ -22,9 +22,10 @@ pub(crate) const SCHEMA: &[Migration] = &[&[
     // Which state events cite a state event as auth event; the create event, which all chains share, is left out.
     "CREATE TABLE room_citations (object INTEGER NOT NULL, cited BLOB NOT NULL, ord INTEGER NOT NULL, \
      citing BLOB NOT NULL, PRIMARY KEY (object, cited, ord)) STRICT, WITHOUT ROWID",
-    // Received events that wait for others. `waits`: for how many.
+    // Received events that wait for others. `waits`: for how many. `history_before`: the position that they lie before, when
+    // they come of paging back.
     "CREATE TABLE room_staged (object INTEGER NOT NULL, event_id BLOB NOT NULL, waits INTEGER NOT NULL, \
-     origin TEXT NOT NULL, history INTEGER NOT NULL, keys TEXT NOT NULL, json TEXT NOT NULL, \
+     origin TEXT NOT NULL, history_before INTEGER, keys TEXT NOT NULL, json TEXT NOT NULL, \
      PRIMARY KEY (object, event_id)) STRICT, WITHOUT ROWID",
     "CREATE INDEX room_staged_ready ON room_staged (object, event_id) WHERE waits = 0",
     // What staged events wait for. `is_auth`: any form of the event serves, an outlier too.

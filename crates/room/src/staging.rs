@@ -9,6 +9,7 @@ use crate::accept::Work;
 use crate::event_ref;
 use crate::keys;
 use crate::place::Placing;
+use crate::timeline::position;
 
 /// The most events of one server that wait. More are dropped; the server sends them again when it is asked for them.
 pub(crate) const STAGED_PER_SERVER_MAX: u64 = 2_000;
@@ -37,7 +38,7 @@ pub(crate) struct Incoming<'i> {
     pub(crate) checked: CheckedEvent,
     pub(crate) origin: &'i str,
     pub(crate) keys: &'i [ServerKey],
-    pub(crate) history: bool,
+    pub(crate) history_before: Option<i64>,
 }
 
 impl Work<'_, '_> {
@@ -47,7 +48,7 @@ impl Work<'_, '_> {
         let event = checked.event();
         let mut needs = Needs::default();
         for prev in event.prev_events() {
-            if view.place(prev)?.is_none() {
+            if !view.has_place(prev)? {
                 needs.prev.push(prev.clone());
             }
         }
@@ -93,14 +94,14 @@ impl Work<'_, '_> {
             )?;
             count += 1;
         }
-        let sql = "INSERT INTO room_staged (object, event_id, waits, origin, history, keys, json) \
+        let sql = "INSERT INTO room_staged (object, event_id, waits, origin, history_before, keys, json) \
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         let keys = keys::write(&keys::of(event, incoming.keys))?;
         let params = [
             Param::Blob(&id),
             Param::Integer(count),
             Param::Text(incoming.origin),
-            Param::flag(incoming.history),
+            incoming.history_before.map_or(Param::Null, position),
             Param::Text(&keys),
             Param::Text(event.json()),
         ];
@@ -176,15 +177,14 @@ impl Work<'_, '_> {
     }
 
     fn next_ready(&self) -> Result<Option<Row>, Failure> {
-        let sql =
-            "SELECT event_id, history, keys, json FROM room_staged WHERE object = ?1 AND waits = 0 LIMIT 1";
+        let sql = "SELECT event_id, history_before, keys, json FROM room_staged WHERE object = ?1 AND waits = 0 LIMIT 1";
         Ok(self.turn.row(sql, &[])?)
     }
 
     /// Checks a waiting event again, from its bytes on as any other, and places it.
     fn take_staged(&mut self, mut row: Row) -> Result<(), Failure> {
         let id = event_ref::unpack(row.blob(0)?)?;
-        let placing = Placing::received(row.flag(1)?);
+        let placing = Placing::received(row.optional_integer(1)?);
         let keys = self.verify_keys(&keys::read(&row.text(2)?)?);
         let version = self.view().any_head()?.version;
         let received = ReceivedEvent::parse(row.text(3)?.as_bytes(), version);

@@ -7,7 +7,8 @@ use selvage_event::{
     AuthorisedEvent, ChainAuthorised, Event, EventId, HistoricalEvent, KnownEvent, RejectedEvent,
     SoftFailedEvent,
 };
-use selvage_object::{Failure, Fault, Param};
+use selvage_object::{Failure, Fault, INTEGER_MAX, Param, Refusal};
+use selvage_protocol::errcode;
 
 use crate::accept::Work;
 use crate::current::Step;
@@ -17,8 +18,13 @@ use crate::forks::resolved;
 use crate::memory::Head;
 use crate::place::{Placed, Placing};
 use crate::status::Status;
+use crate::timeline::position;
 use crate::trie::State;
 
+/// How many positions an event that is placed behind a gap leaves free before it, for what is missing.
+const GAP_POSITIONS: i64 = 1 << 30;
+/// How many positions one page of the past may take.
+const PAGE_POSITIONS: i64 = 1_000;
 /// How many predecessors outside the timeline are followed to find what an event supersedes.
 const SUPERSEDED_WALK_MAX: usize = 1_000;
 
@@ -29,7 +35,7 @@ pub(crate) struct Past {
 }
 
 impl Past {
-    pub(crate) fn of(historical: HistoricalEvent, before: State) -> Self {
+    pub(crate) fn of(historical: &HistoricalEvent, before: State) -> Self {
         Self {
             event: historical.event().clone(),
             before,
@@ -57,7 +63,11 @@ impl Work<'_, '_> {
         let event = authorised.event().clone();
         let old = self.view().any_head()?.clone();
         let mut head = old.clone();
-        head.pos += 1;
+        head.pos += if how.supplied.is_some() && head.is_room() {
+            GAP_POSITIONS
+        } else {
+            1
+        };
         let after = self.view().state_after_event(&event, before)?;
         self.advance(&mut head, &event, after, how.ours)?;
         let pos = head.pos;
@@ -75,17 +85,38 @@ impl Work<'_, '_> {
         Ok(Placed::Accepted(event))
     }
 
-    /// Stores an event of the past at the beginning of the timeline.
-    pub(crate) fn store_past(&mut self, past: &Past, how: Placing<'_>) -> Result<Placed, Failure> {
+    /// Stores an event of the past before the position `limit`, after what it follows there.
+    pub(crate) fn store_past(&mut self, past: &Past, limit: i64) -> Result<Placed, Failure> {
         let event = past.event.clone();
+        let pos = self.past_position(&event, limit)?;
         let mut head = self.view().any_head()?.clone();
-        head.low -= 1;
-        let pos = head.low;
-        self.insert(&mut head, &event, pos, past.before, how)?;
+        self.insert(&mut head, &event, pos, past.before, Placing::received(None))?;
         self.memory.change().head = Some(head);
-        self.redactions(&event, how.ours)?;
-        self.arrived(event.event_id(), how.ours)?;
+        self.redactions(&event, false)?;
+        self.arrived(event.event_id(), false)?;
         Ok(Placed::Accepted(event))
+    }
+
+    /// The first free position before `limit` that lies after the event's predecessors. Pages come oldest event first, so
+    /// each leaves room for what follows it.
+    fn past_position(&self, event: &Event, limit: i64) -> Result<i64, Failure> {
+        let mut pos = limit.saturating_sub(PAGE_POSITIONS);
+        for prev in event.prev_events() {
+            let stored = self.view().stored_by_id(prev.as_str())?;
+            let before = stored
+                .filter(|stored| stored.pos < limit)
+                .map(|stored| stored.pos);
+            pos = pos.max(before.map_or(pos, |before| before + 1));
+        }
+        let sql = "SELECT 1 FROM room_events WHERE object = ?1 AND pos = ?2";
+        while pos < limit && self.turn.row(sql, &[position(pos)])?.is_some() {
+            pos += 1;
+        }
+        if pos >= limit || pos <= -INTEGER_MAX {
+            let message = "too many events of the past lie between two positions";
+            return Err(Refusal::new(errcode::LIMIT_EXCEEDED, message).into());
+        }
+        Ok(pos)
     }
 
     /// Moves the forward extremities and the current state on.

@@ -100,7 +100,7 @@ impl Work<'_, '_> {
         }
         let placing = Placing {
             supplied,
-            ..Placing::received(command.history)
+            ..Placing::received(command.history_before)
         };
         let verdict = self.place_or_drop(checked, placing)?;
         if verdict.outcome != Outcome::Dropped {

@@ -169,6 +169,14 @@ impl<'a> View<'a> {
         Ok(Some(Place { after }))
     }
 
+    /// Whether the place of an event is known.
+    pub(crate) fn has_place(self, id: &EventId) -> Result<bool, Fault> {
+        let sql = "SELECT 1 FROM room_events WHERE object = ?1 AND event_id = ?2 UNION ALL \
+                   SELECT 1 FROM room_others WHERE object = ?1 AND event_id = ?2 AND state IS NOT NULL";
+        let packed = event_ref::pack(id.as_str());
+        Ok(self.turn.row(sql, &[Param::Blob(&packed)])?.is_some())
+    }
+
     /// The state after an event that was not rejected.
     pub(crate) fn state_after_event(self, event: &Event, before: State) -> Result<State, Fault> {
         let Some(state_key) = event.state_key() else {
