@@ -269,6 +269,15 @@ pub struct GetEvent {
     pub event_id: String,
 }
 
+/// See [`GetEvent`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct GetEventReply {
+    /// The event, in the form that clients read.
+    pub event: Json,
+    /// Its position.
+    pub pos: i64,
+}
+
 /// The state that the viewer may see: now, or as the viewer left it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct GetState {
@@ -337,7 +346,7 @@ commands!(
         AccountEnded => (),
         Slice => SliceReply,
         Messages => MessagesReply,
-        GetEvent => Json,
+        GetEvent => GetEventReply,
         GetState => Vec<Json>,
         GetStateEvent => Json,
         Members => Vec<Json>,

@@ -155,6 +155,9 @@ pub struct SetAccountData {
     pub kind: String,
     /// The content, a JSON object.
     pub content: Json,
+    /// The position in the room that the content names, where it may not move back: content that names a later one stays.
+    #[serde(default)]
+    pub pos: Option<i64>,
 }
 
 /// Account data of one type; `None` when it was never set.

@@ -2,7 +2,7 @@
 
 use selvage_object::Failure;
 use selvage_protocol::Json;
-use selvage_protocol::room::{GetEvent, GetState, GetStateEvent};
+use selvage_protocol::room::{GetEvent, GetEventReply, GetState, GetStateEvent};
 
 use crate::client_event::Writer;
 use crate::error::{forbidden, not_found, trie};
@@ -38,7 +38,7 @@ pub(crate) fn state_for(view: View<'_>, user_id: &str) -> Result<Readable, Failu
 }
 
 /// One event, if the viewer may see it.
-pub(crate) fn event(view: View<'_>, command: &GetEvent) -> Result<Json, Failure> {
+pub(crate) fn event(view: View<'_>, command: &GetEvent) -> Result<GetEventReply, Failure> {
     let nothing = || not_found("no such event, or you may not see it");
     view.memory.head.as_ref().ok_or_else(nothing)?;
     let event = view.stored_by_id(&command.event_id)?.ok_or_else(nothing)?;
@@ -47,12 +47,15 @@ pub(crate) fn event(view: View<'_>, command: &GetEvent) -> Result<Json, Failure>
     if !sees {
         return Err(nothing());
     }
-    Writer {
+    let writer = Writer {
         view,
         viewer: &command.viewer,
         with_room_id: true,
-    }
-    .write(&event, Some(membership))
+    };
+    Ok(GetEventReply {
+        event: writer.write(&event, Some(membership))?,
+        pos: event.pos,
+    })
 }
 
 /// The whole state.

@@ -19,7 +19,7 @@ const KIND_MAX_BYTES: usize = 255;
 /// Account data by room id; the account's own have the empty one.
 pub(crate) type ByRoom = BTreeMap<String, Vec<AccountDatum>>;
 
-/// Sets one type. Setting what is there already changes nothing.
+/// Sets one type. Setting what is there already changes nothing, nor does what would move back.
 pub(crate) fn set(
     memory: &mut Tracked<Memory>,
     turn: &mut Turn<'_>,
@@ -30,7 +30,7 @@ pub(crate) fn set(
         return Err(Refusal::new(errcode::TOO_LARGE, "this account data is too large").into());
     }
     let room_id = command.room_id.clone().unwrap_or_default();
-    if stored(turn, &room_id, &command.kind)?.is_some_and(|content| content.get() == command.content.get()) {
+    if standing(turn, &room_id, &command.kind)?.is_some_and(|standing| standing.outlasts(command)) {
         return Ok(());
     }
     let kind = EntryKind::AccountData(command.kind.clone());
@@ -43,8 +43,9 @@ pub(crate) fn set(
             kind,
         },
     )?;
-    let sql = "INSERT INTO user_account_data (object, room_id, kind, content, seq) VALUES (?1, ?2, ?3, ?4, ?5) \
-               ON CONFLICT (object, room_id, kind) DO UPDATE SET content = excluded.content, seq = excluded.seq";
+    let sql = "INSERT INTO user_account_data (object, room_id, kind, content, seq, pos) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+               ON CONFLICT (object, room_id, kind) DO UPDATE SET content = excluded.content, seq = excluded.seq, \
+               pos = excluded.pos";
     let content = Param::Text(command.content.get());
     turn.write(
         sql,
@@ -53,9 +54,38 @@ pub(crate) fn set(
             Param::Text(&command.kind),
             content,
             Param::number(seq),
+            command.pos.map_or(Param::Null, Param::Integer),
         ],
     )?;
     Ok(())
+}
+
+/// What is set.
+struct Standing {
+    content: Json,
+    pos: Option<i64>,
+}
+
+impl Standing {
+    /// Whether this stays rather than what the command brings.
+    fn outlasts(&self, command: &SetAccountData) -> bool {
+        let further = self
+            .pos
+            .zip(command.pos)
+            .is_some_and(|(standing, new)| standing > new);
+        further || self.content.get() == command.content.get()
+    }
+}
+
+fn standing(turn: &Turn<'_>, room_id: &str, kind: &str) -> Result<Option<Standing>, Fault> {
+    let sql = "SELECT content, pos FROM user_account_data WHERE object = ?1 AND room_id = ?2 AND kind = ?3";
+    let Some(mut row) = turn.row(sql, &[Param::Text(room_id), Param::Text(kind)])? else {
+        return Ok(None);
+    };
+    Ok(Some(Standing {
+        content: json(row.text(0)?)?,
+        pos: row.optional_integer(1)?,
+    }))
 }
 
 /// One type, if it was ever set.
@@ -68,9 +98,7 @@ pub(crate) fn get(turn: &Turn<'_>, command: &GetAccountData) -> Result<Option<Js
 }
 
 fn stored(turn: &Turn<'_>, room_id: &str, kind: &str) -> Result<Option<Json>, Fault> {
-    let sql = "SELECT content FROM user_account_data WHERE object = ?1 AND room_id = ?2 AND kind = ?3";
-    let row = turn.row(sql, &[Param::Text(room_id), Param::Text(kind)])?;
-    row.map(|mut row| json(row.text(0)?)).transpose()
+    Ok(standing(turn, room_id, kind)?.map(|standing| standing.content))
 }
 
 /// All that changed after `seq`.

@@ -8,9 +8,10 @@ pub(crate) const SCHEMA: &[Migration] = &[&[
      created_ms INTEGER NOT NULL) STRICT",
     "CREATE TABLE user_devices (object INTEGER NOT NULL, device_id TEXT NOT NULL, display_name TEXT, \
      token_hash TEXT NOT NULL, created_ms INTEGER NOT NULL, PRIMARY KEY (object, device_id)) STRICT, WITHOUT ROWID",
-    // `room_id` is empty for the account's own data.
+    // `room_id` is empty for the account's own data. `pos`: the position in the room that the content names, where it may
+    // not move back.
     "CREATE TABLE user_account_data (object INTEGER NOT NULL, room_id TEXT NOT NULL, kind TEXT NOT NULL, \
-     content TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (object, room_id, kind)) STRICT",
+     content TEXT NOT NULL, seq INTEGER NOT NULL, pos INTEGER, PRIMARY KEY (object, room_id, kind)) STRICT",
     "CREATE TABLE user_filters (object INTEGER NOT NULL, filter_id INTEGER NOT NULL, filter TEXT NOT NULL, \
      PRIMARY KEY (object, filter_id)) STRICT",
     // `base_seq` and `base_pos`: the last of the room's positions that the log no longer holds. `forgotten`: the user

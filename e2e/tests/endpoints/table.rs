@@ -12,7 +12,7 @@ pub(crate) enum Stranger {
     Welcome,
     /// 403 `M_FORBIDDEN`.
     Forbidden,
-    /// Either: the specification does not say, and it changes nothing for others.
+    /// Any of 200, 403, 404: the specification does not say, and it changes nothing for others.
     Ignored,
 }
 

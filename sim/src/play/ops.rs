@@ -337,6 +337,7 @@ impl World {
             room_id: room_id.clone(),
             kind: "org.example".to_owned(),
             content: raw(&content),
+            pos: None,
         };
         let result = self.turn(&user_key(by), &command(ask), Waiting::Nothing);
         self.user_mut(by)

@@ -73,6 +73,7 @@ async fn set<H: Host>(call: Call<H>, room_id: Option<String>, kind: String) -> A
                 room_id,
                 kind,
                 content,
+                pos: None,
             },
         )
         .await?;

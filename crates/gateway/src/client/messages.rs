@@ -88,5 +88,6 @@ async fn event<H: Host>(call: Call<H>) -> Answer {
         viewer: viewer(&session),
         event_id: event_id.into(),
     };
-    answer(&call.gateway.ask(room_key(room_id.as_str()), command).await?)
+    let found = call.gateway.ask(room_key(room_id.as_str()), command).await?;
+    answer(&found.event)
 }

@@ -2,13 +2,14 @@
 
 use ruma::api::client::{read_marker::set_read_marker, receipt::create_receipt};
 use selvage_event::{EventId, RoomId};
-use selvage_protocol::room::SetReceipt;
+use selvage_protocol::room::{GetEvent, SetReceipt};
 use selvage_protocol::room_key;
 use selvage_protocol::user::{Session, SetAccountData};
 use serde::Deserialize;
 use serde_json::{json, value::to_raw_value};
 
 use super::account_data::FULLY_READ;
+use crate::auth::viewer;
 use crate::call::{Call, answer_empty};
 use crate::router::{Answer, Routes};
 use crate::{ApiError, Gateway, Host};
@@ -112,16 +113,30 @@ async fn set<H: Host>(
             };
             Ok(gateway.ask(room_key(room_id.as_str()), command).await?)
         }
-        FULLY_READ if thread_id.is_none() => {
-            let content = to_raw_value(&json!({ "event_id": event_id })).map_err(ApiError::internal)?;
-            let command = SetAccountData {
-                room_id: Some(room_id.to_string()),
-                kind,
-                content,
-            };
-            Ok(gateway.ask_user(&session.user_id, command).await?)
-        }
+        FULLY_READ if thread_id.is_none() => set_fully_read(gateway, session, room_id, &event_id).await,
         FULLY_READ => Err(ApiError::invalid_param("m.fully_read is of no thread")),
         _ => Err(ApiError::invalid_param("there is no such type of receipt")),
     }
+}
+
+/// Moves the marker, unless it stands further on. The room knows where the event stands, the user where the marker does.
+async fn set_fully_read<H: Host>(
+    gateway: &Gateway<H>,
+    session: &Session,
+    room_id: &RoomId,
+    event_id: &EventId,
+) -> Result<(), ApiError> {
+    let event = GetEvent {
+        viewer: viewer(session),
+        event_id: event_id.to_string(),
+    };
+    let pos = gateway.ask(room_key(room_id.as_str()), event).await?.pos;
+    let content = to_raw_value(&json!({ "event_id": event_id })).map_err(ApiError::internal)?;
+    let command = SetAccountData {
+        room_id: Some(room_id.to_string()),
+        kind: FULLY_READ.to_owned(),
+        content,
+        pos: Some(pos),
+    };
+    Ok(gateway.ask_user(&session.user_id, command).await?)
 }

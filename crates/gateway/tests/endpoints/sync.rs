@@ -208,6 +208,31 @@ fn typing_receipts_and_account_data_are_told() {
     bob.post(&unknown, json!({})).refused(400, "M_INVALID_PARAM");
 }
 
+/// spec: client-server-api §fully-read-markers
+#[test]
+fn the_fully_read_marker_does_not_move_back() {
+    let (alice, bob, room_id) = two_in_a_room();
+    let ids = ["1", "2", "3"].map(|txn| alice.say(&room_id, txn, txn));
+    let path = format!(
+        "user/{}/rooms/{}/account_data/m.fully_read",
+        percent(&bob.user_id),
+        percent(&room_id)
+    );
+    for (moved_to, stands_at) in [(1, 1), (0, 1), (1, 1), (2, 2), (0, 2)] {
+        let marker = json!({ "m.fully_read": ids[moved_to] });
+        bob.post(&bob.in_room(&room_id, "read_markers"), marker).ok();
+        assert_eq!(bob.get(&path).ok(), json!({ "event_id": ids[stands_at] }));
+    }
+    let nothing = json!({ "m.fully_read": "$nothing" });
+    bob.post(&bob.in_room(&room_id, "read_markers"), nothing)
+        .refused(404, "M_NOT_FOUND");
+    let stranger = alice.register("carol");
+    let marker = json!({ "m.fully_read": ids[2] });
+    stranger
+        .post(&stranger.in_room(&room_id, "read_markers"), marker)
+        .refused(404, "M_NOT_FOUND");
+}
+
 #[test]
 fn state_after_is_answered_in_the_words_it_was_asked_in() {
     let (alice, _, room_id) = two_in_a_room();

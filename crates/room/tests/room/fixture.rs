@@ -120,7 +120,7 @@ impl Fixture {
             viewer: viewer(user),
             event_id: event_id.to_owned(),
         };
-        self.server.ask(&self.room, ask).map(|event| parsed(&event))
+        self.server.ask(&self.room, ask).map(|reply| parsed(&reply.event))
     }
 
     pub(crate) fn state(&mut self, user: &str, kind: &str, key: &str) -> Result<Value, Failure> {

@@ -135,7 +135,7 @@ fn the_sending_device_alone_sees_the_transaction_id() {
         },
         event_id: id.clone(),
     };
-    let event = asks::parsed(&fixture.server.ask(&fixture.room, ask).unwrap());
+    let event = asks::parsed(&fixture.server.ask(&fixture.room, ask).unwrap().event);
     assert_eq!(event["unsigned"].get("transaction_id"), None);
 }
 

@@ -13,6 +13,7 @@ fn set(room: Option<&str>, kind: &str, content: &Value) -> SetAccountData {
         room_id: room.map(str::to_owned),
         kind: kind.to_owned(),
         content: raw(content),
+        pos: None,
     }
 }
 
@@ -103,6 +104,35 @@ fn a_room_that_is_joined_comes_with_what_was_set_before() {
         fixture.moved(11);
         let later = fixture.changes(Some(joined.next));
         assert!(later.rooms[ROOM].account_data.is_empty(), "once is enough");
+    }
+}
+
+#[test]
+fn what_names_a_position_does_not_move_back() {
+    let mut fixture = Fixture::new();
+    for (n, pos, kept) in [
+        (1, Some(7), 1),
+        (2, Some(6), 1),
+        (3, Some(-8), 1),
+        (4, Some(9), 4),
+        (5, Some(8), 4),
+        (6, None, 6),
+        (7, Some(1), 7),
+    ] {
+        let entries = fixture.entries();
+        let ask = SetAccountData {
+            pos,
+            ..set(Some(ROOM), "m.fully_read", &json!({ "n": n }))
+        };
+        fixture.ask(ask).unwrap();
+        let standing = get(&mut fixture, Some(ROOM), "m.fully_read");
+        assert_eq!(standing, Some(json!({ "n": kept }).to_string()), "{n} at {pos:?}");
+        assert_eq!(
+            fixture.entries() - entries,
+            u64::from(kept == n),
+            "{n} at {pos:?}"
+        );
+        fixture.server.restart();
     }
 }
 

@@ -144,6 +144,7 @@ fn tokens_outlive_the_entries_that_they_name() {
         room_id: None,
         kind: "m.x".to_owned(),
         content: raw(&json!({ "n": n })),
+        pos: None,
     };
     fixture.ask(set(1)).unwrap();
     for pos in 2..=MANY {
