@@ -151,6 +151,7 @@ impl From<AskError> for ApiError {
             AskError::Refused(refusal) => refusal.into(),
             AskError::Overloaded { retry_after_ms } => Self::overloaded(retry_after_ms),
             AskError::Unavailable(reason) => Self::unavailable(&reason),
+            AskError::Stopping => Self::unavailable("the server is stopping"),
         }
     }
 }

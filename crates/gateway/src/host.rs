@@ -41,10 +41,13 @@ pub enum AskError {
         /// When to try again, in milliseconds from now.
         retry_after_ms: u64,
     },
-    /// The shard could not answer: its disk is full, it is damaged, or the host stops. What was asked may or may not have
-    /// been done; asking again is safe for commands that carry a transaction id.
+    /// The shard could not answer: its disk is full, or it is damaged. What was asked may or may not have been done; asking
+    /// again is safe for commands that carry a transaction id.
     #[error("unavailable: {0}")]
     Unavailable(String),
+    /// The host stops: as [`AskError::Unavailable`] for an ask; no wait will bring news any more.
+    #[error("the server is stopping")]
+    Stopping,
 }
 
 /// The ground that the gateway stands on. Hosts implement it; the gateway clones it freely.

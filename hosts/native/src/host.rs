@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::metrics::Metrics;
 use crate::queue::Rejected;
-use crate::shard::{Input, OVERLOAD_RETRY_MS, ShardPool, stopping};
+use crate::shard::{Input, OVERLOAD_RETRY_MS, ShardPool};
 use crate::{clock, random};
 
 /// How many password hashes are made at once: each takes tens of megabytes.
@@ -59,7 +59,7 @@ impl NativeHost {
         for shard in 0..self.inner.shards.count() {
             let (reply, answer) = oneshot::channel();
             self.taken(self.inner.shards.push_to(shard, Input::Check { reply }))?;
-            let found = answer.await.unwrap_or_else(|_| Err(stopping()))?;
+            let found = answer.await.unwrap_or(Err(AskError::Stopping))?;
             problems.extend(
                 found
                     .into_iter()
@@ -93,7 +93,7 @@ impl NativeHost {
                     retry_after_ms: OVERLOAD_RETRY_MS,
                 }
             }
-            Rejected::Closed => stopping(),
+            Rejected::Closed => AskError::Stopping,
         })
     }
 }
@@ -107,7 +107,7 @@ impl Host for NativeHost {
             reply,
         };
         self.taken(self.inner.shards.push(to, input))?;
-        answer.await.unwrap_or_else(|_| Err(stopping()))
+        answer.await.unwrap_or(Err(AskError::Stopping))
     }
 
     async fn wait(&self, of: &ObjectKey, seen: u64, timeout_ms: u64) -> Result<(), AskError> {
@@ -119,7 +119,7 @@ impl Host for NativeHost {
         };
         self.taken(self.inner.shards.push(of, input))?;
         match timeout(Duration::from_millis(timeout_ms), woken).await {
-            Ok(woken) => woken.unwrap_or_else(|_| Err(stopping())),
+            Ok(woken) => woken.unwrap_or(Err(AskError::Stopping)),
             Err(_) => Ok(()),
         }
     }

@@ -34,6 +34,24 @@ fn server(arguments: &[&str]) -> (tempfile::TempDir, Server) {
     (directory, server)
 }
 
+/// A server, and where its figures are.
+fn server_with_figures() -> (tempfile::TempDir, Server, SocketAddr) {
+    // Metrics are not announced, so the port has to be known.
+    let free = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let listen = free.to_string();
+    let (directory, server) = server(&["--listen", "127.0.0.1:0", "--metrics-listen", &listen]);
+    (directory, server, free)
+}
+
+fn has_line(figures: SocketAddr, line: &str) -> bool {
+    let answer = request(figures, "GET", "/metrics", None, "").unwrap();
+    assert_eq!(answer.status, 200);
+    answer.body.lines().any(|found| found == line)
+}
+
 fn connect(to: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(to).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -141,23 +159,10 @@ fn a_body_that_is_too_large_is_refused_unread() {
 
 #[test]
 fn figures_are_on_their_own_listener() {
-    // Metrics are not announced, so the port has to be known.
-    let free = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let listen = free.to_string();
-    let (_directory, server) = server(&["--listen", "127.0.0.1:0", "--metrics-listen", &listen]);
+    let (_directory, server, figures) = server_with_figures();
     register(server.address(), "alice").unwrap().unwrap();
-    let figures = request(free, "GET", "/metrics", None, "").unwrap();
-    assert_eq!(figures.status, 200);
-    let line = "selvage_http_responses_total{class=\"2xx\"} 1";
-    assert!(
-        figures.body.lines().any(|found| found == line),
-        "{}",
-        figures.body
-    );
-    assert_eq!(request(free, "GET", "/", None, "").unwrap().status, 404);
+    assert!(has_line(figures, "selvage_http_responses_total{class=\"2xx\"} 1"));
+    assert_eq!(request(figures, "GET", "/", None, "").unwrap().status, 404);
     assert_eq!(
         request(server.address(), "GET", "/metrics", None, "")
             .unwrap()
@@ -165,6 +170,32 @@ fn figures_are_on_their_own_listener() {
         404
     );
     server.stop();
+}
+
+#[test]
+fn a_sync_that_waits_is_answered_when_the_server_stops() {
+    let (_directory, server, figures) = server_with_figures();
+    let address = server.address();
+    let token = register(address, "alice").unwrap().unwrap();
+    let sync = move |query: &str| {
+        let path = format!("/_matrix/client/v3/sync?{query}");
+        request(address, "GET", &path, Some(&token), "").unwrap()
+    };
+    let since = sync("timeout=0").json()["next_batch"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let query = format!("since={since}&timeout=50000");
+    let waiting = std::thread::spawn(move || sync(&query));
+    while !has_line(figures, "selvage_watches 1") {
+        std::thread::yield_now();
+    }
+    server.stop();
+    let answer = waiting.join().unwrap();
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let sync = answer.json();
+    assert_eq!(sync["next_batch"], since);
+    assert_eq!(sync["rooms"]["join"], serde_json::json!({}));
 }
 
 #[test]

@@ -176,7 +176,7 @@ fn a_stop_finishes_what_was_taken_and_a_start_finds_it() {
         pool.stop();
         assert!(join_all(asks).await.iter().all(Result::is_ok));
         let late = ask(&host, &objects[0], Command::Add).await;
-        assert!(matches!(late, Err(AskError::Unavailable(_))));
+        assert_eq!(late, Err(AskError::Stopping));
     });
     let again = start(directory.path(), SHARDS);
     runtime().block_on(async {

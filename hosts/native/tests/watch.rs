@@ -91,9 +91,9 @@ fn the_end_of_waiting_ends_waits_under_way_and_to_come() {
         let mut under_way = Box::pin(pool.host.wait(&object, 0, PATIENCE_MS));
         assert!(futures_util::poll!(&mut under_way).is_pending());
         pool.host.end_waits();
-        assert!(matches!(under_way.await, Err(AskError::Unavailable(_))));
+        assert_eq!(under_way.await, Err(AskError::Stopping));
         let to_come = pool.host.wait(&object, 0, PATIENCE_MS).await;
-        assert!(matches!(to_come, Err(AskError::Unavailable(_))));
+        assert_eq!(to_come, Err(AskError::Stopping));
         assert_eq!(
             ask(&pool.host, &object, Command::Add).await,
             Ok(1),

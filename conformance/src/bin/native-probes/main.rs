@@ -112,5 +112,6 @@ fn reply(result: Result<Vec<u8>, AskError>) -> (u16, Vec<u8>) {
             format!(r#"{{"retry_after_ms":{retry_after_ms}}}"#).into_bytes(),
         ),
         Err(AskError::Unavailable(why)) => (503, why.into_bytes()),
+        Err(stopping @ AskError::Stopping) => (503, stopping.to_string().into_bytes()),
     }
 }

@@ -2,7 +2,7 @@
 //! a clock that stands still until somebody waits.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 
@@ -56,6 +56,7 @@ struct Inner {
     asked: Mutex<BTreeMap<&'static str, u64>>,
     meanwhile: Mutex<Vec<Meanwhile>>,
     waits: AtomicU64,
+    stops: AtomicBool,
     computed: AtomicU64,
     trouble: Mutex<Option<AskError>>,
 }
@@ -76,6 +77,7 @@ impl House {
             asked: Mutex::default(),
             meanwhile: Mutex::default(),
             waits: AtomicU64::new(0),
+            stops: AtomicBool::new(false),
             computed: AtomicU64::new(0),
             trouble: Mutex::default(),
         };
@@ -102,6 +104,11 @@ impl House {
     /// Does this when a request next waits.
     pub(crate) fn meanwhile(&self, act: impl FnOnce() + Send + 'static) {
         self.inner.meanwhile.lock().unwrap().push(Box::new(act));
+    }
+
+    /// From now on nobody may wait.
+    pub(crate) fn stop(&self) {
+        self.inner.stops.store(true, Ordering::Relaxed);
     }
 
     /// Every ask fails in this way until told otherwise.
@@ -144,6 +151,9 @@ impl Host for House {
 
     async fn wait(&self, of: &ObjectKey, seen: u64, timeout_ms: u64) -> Result<(), AskError> {
         self.inner.waits.fetch_add(1, Ordering::Relaxed);
+        if self.inner.stops.load(Ordering::Relaxed) {
+            return Err(AskError::Stopping);
+        }
         let (answer, version) = channel();
         self.inner
             .shard

@@ -90,6 +90,17 @@ fn an_idle_sync_waits_and_ends_empty() {
 }
 
 #[test]
+fn a_sync_that_may_not_wait_on_ends_empty() {
+    let (alice, _, _) = two_in_a_room();
+    let since = token(&alice.sync("timeout=0"));
+    alice.house().stop();
+    let sync = alice.sync(&format!("since={since}&timeout=30000"));
+    assert_eq!(alice.house().waits(), 1);
+    assert_eq!(sync["rooms"]["join"], json!({}));
+    assert_eq!(token(&sync), since);
+}
+
+#[test]
 fn a_waiting_sync_is_woken() {
     let (alice, bob, room_id) = two_in_a_room();
     let since = token(&alice.sync("timeout=0"));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use selvage_gateway::AskError;
 use selvage_object::{
     Delivery, Failure, Fault, Moment, ObjectKey, Outcome, Random, Receipt, Shard, SqlFault, SqlFaultKind,
     Timestamp,
@@ -90,7 +91,7 @@ impl<'a> Batch<'a> {
                 self.keep_effects(outcome);
             }
             Input::Answered { receipt, fate } => return self.answered(&receipt, fate),
-            Input::EndWaits => self.watches.end_for_good(&trouble::stopping()),
+            Input::EndWaits => self.watches.end_for_good(&AskError::Stopping),
             Input::Check { reply } => drop(reply.send(self.check())),
         }
         Ok(())
@@ -170,7 +171,7 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    fn check(&self) -> Result<Vec<String>, selvage_gateway::AskError> {
+    fn check(&self) -> Result<Vec<String>, AskError> {
         let storage = self.shard.storage();
         let read = storage.check_integrity().and_then(|mut problems| {
             problems.extend(self.shard.check()?);

@@ -15,4 +15,4 @@ pub use pool::{QUEUE_MAX, ShardPool};
 
 pub(crate) use input::Input;
 pub(crate) use open::{OpenShard, Opener, file_name};
-pub(crate) use trouble::{OVERLOAD_RETRY_MS, stopping};
+pub(crate) use trouble::OVERLOAD_RETRY_MS;

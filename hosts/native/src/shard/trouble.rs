@@ -34,8 +34,3 @@ pub(crate) fn of_database(fault: &SqlFault) -> AskError {
         _ => "the database failed".to_owned(),
     })
 }
-
-/// The error of whoever comes while the server stops.
-pub(crate) fn stopping() -> AskError {
-    AskError::Unavailable("the server is stopping".to_owned())
-}

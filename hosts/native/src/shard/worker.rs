@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use selvage_gateway::AskError;
 use selvage_object::{Delivery, Shard, SqlFault, SqlFaultKind, Timestamp};
 use selvage_sqlite::Sqlite;
 
@@ -139,7 +140,7 @@ impl Worker {
     }
 
     fn finish(mut self) {
-        self.watches.end(&trouble::stopping());
+        self.watches.end(&AskError::Stopping);
         if let Some(shard) = self.shard.take()
             && let Err(fault) = shard.storage().checkpoint()
         {

@@ -86,6 +86,7 @@ fn answer(result: Result<Vec<u8>, AskError>) -> worker::Result<Response> {
             return Ok(Response::from_json(&json!({ "retry_after_ms": retry_after_ms }))?.with_status(429));
         }
         Err(AskError::Unavailable(why)) => Reply::Unavailable(why),
+        Err(stopping @ AskError::Stopping) => Reply::Unavailable(stopping.to_string()),
     })
 }
 

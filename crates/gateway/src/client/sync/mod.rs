@@ -22,7 +22,7 @@ use super::filter::{self, Filter};
 use crate::auth::{Credentials, viewer};
 use crate::call::Call;
 use crate::router::{Answer, Routes};
-use crate::{ApiError, Body, Gateway, Host, MaybeSend};
+use crate::{ApiError, AskError, Body, Gateway, Host, MaybeSend};
 
 /// How many rooms are asked at once.
 const ROOMS_AT_ONCE: usize = 16;
@@ -52,10 +52,12 @@ async fn sync<H: Host>(call: Call<H>) -> Answer {
         if wanted.at_once() || left_ms == 0 || !head.is_empty() || !parts.is_empty() {
             return response::whole(&head, &parts).map(Body::from);
         }
-        gateway
-            .host()
-            .wait(&user_key(credentials.user_id.as_str()), version, left_ms)
-            .await?;
+        let user = user_key(credentials.user_id.as_str());
+        match gateway.host().wait(&user, version, left_ms).await {
+            // The client has heard all there is, and asks again when the server is back.
+            Err(AskError::Stopping) => return response::whole(&head, &parts).map(Body::from),
+            waited => waited?,
+        }
         since = Some(next);
     }
 }
