@@ -115,13 +115,15 @@ pub struct ChangeMembership {
     pub is_in_allowed_room: bool,
 }
 
-/// A user tells the rooms it is joined to that its profile changed. Repetition changes nothing.
+/// A user tells the rooms it is joined to that its profile changed. Repetition changes nothing, not even after later changes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ProfileChanged {
     /// The user.
     pub user_id: String,
     /// The profile now.
     pub profile: Profile,
+    /// The number of the change, which rises from one to the next.
+    pub number: u64,
 }
 
 /// A user whose account ended leaves the room. Repetition changes nothing.

@@ -47,9 +47,10 @@ pub(crate) const SCHEMA: &[Migration] = &[&[
      PRIMARY KEY (object, node)) STRICT, WITHOUT ROWID",
     "CREATE TABLE room_txns (object INTEGER NOT NULL, txn INTEGER NOT NULL, pos INTEGER NOT NULL, \
      PRIMARY KEY (object, txn)) STRICT, WITHOUT ROWID",
-    // The local users who have joined, so that a cold room need not read its state to know whom to tell.
+    // The local users who have joined, so that a cold room need not read its state to know whom to tell. `profile`: the number
+    // of the last change of the profile that the user told since.
     "CREATE TABLE room_locals (object INTEGER NOT NULL, user_id TEXT NOT NULL, \
-     PRIMARY KEY (object, user_id)) STRICT, WITHOUT ROWID",
+     profile INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (object, user_id)) STRICT, WITHOUT ROWID",
     // How many users of each other server have joined.
     "CREATE TABLE room_servers (object INTEGER NOT NULL, server TEXT NOT NULL, joined INTEGER NOT NULL, \
      PRIMARY KEY (object, server)) STRICT, WITHOUT ROWID",

@@ -43,6 +43,7 @@ pub(crate) fn register(
             displayname: command.displayname.clone(),
             avatar_url: None,
         },
+        profile_number: 0,
         receipt: command.receipt.clone(),
     });
     Ok(())
@@ -118,12 +119,13 @@ pub(crate) fn deactivate(memory: &mut Tracked<Memory>, turn: &mut Turn<'_>) -> R
     )?;
     if let Some(account) = memory.change().account.as_mut() {
         let receipt = std::mem::take(&mut account.receipt);
-        let profile = Profile::default();
+        let (profile, profile_number) = (Profile::default(), account.profile_number);
         *account = Account {
             password_hash: None,
             admin: false,
             deactivated: true,
             profile,
+            profile_number,
             receipt,
         };
     }

@@ -24,6 +24,8 @@ pub(crate) struct Account {
     pub(crate) admin: bool,
     pub(crate) deactivated: bool,
     pub(crate) profile: Profile,
+    /// How often the profile was changed.
+    pub(crate) profile_number: u64,
     pub(crate) receipt: String,
 }
 
@@ -159,8 +161,8 @@ const fn first_version(now: Timestamp) -> u64 {
 }
 
 fn load_account(turn: &Turn<'_>) -> Result<Option<Account>, Fault> {
-    let sql = "SELECT password_hash, admin, deactivated, displayname, avatar_url, receipt FROM user_account \
-               WHERE object = ?1";
+    let sql = "SELECT password_hash, admin, deactivated, displayname, avatar_url, profile_number, \
+               receipt FROM user_account WHERE object = ?1";
     let Some(mut row) = turn.row(sql, &[])? else {
         return Ok(None);
     };
@@ -174,7 +176,8 @@ fn load_account(turn: &Turn<'_>) -> Result<Option<Account>, Fault> {
         admin,
         deactivated,
         profile,
-        receipt: row.text(5)?,
+        profile_number: row.number(5)?,
+        receipt: row.text(6)?,
     }))
 }
 

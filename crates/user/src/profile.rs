@@ -24,7 +24,8 @@ pub(crate) fn set(
     turn: &mut Turn<'_>,
     command: &SetProfile,
 ) -> Result<(), Failure> {
-    let mut profile = account::active(memory)?.profile.clone();
+    let account = account::active(memory)?;
+    let (mut profile, number) = (account.profile.clone(), account.profile_number + 1);
     if command
         .value
         .as_ref()
@@ -44,9 +45,11 @@ pub(crate) fn set(
         return Ok(());
     }
     field.clone_from(&command.value);
-    let sql = "UPDATE user_account SET displayname = ?2, avatar_url = ?3 WHERE object = ?1";
+    let sql =
+        "UPDATE user_account SET displayname = ?2, avatar_url = ?3, profile_number = ?4 WHERE object = ?1";
     let name = Param::optional_text(profile.displayname.as_deref());
-    turn.write(sql, &[name, Param::optional_text(profile.avatar_url.as_deref())])?;
+    let avatar = Param::optional_text(profile.avatar_url.as_deref());
+    turn.write(sql, &[name, avatar, Param::number(number)])?;
     let rooms = memory
         .joined_rooms()
         .iter()
@@ -56,10 +59,12 @@ pub(crate) fn set(
     let changed = room::ProfileChanged {
         user_id,
         profile: profile.clone(),
+        number,
     };
     turn.tell(rooms, &room::RoomCommand::ProfileChanged(changed))?;
     if let Some(account) = memory.change().account.as_mut() {
         account.profile = profile;
+        account.profile_number = number;
     }
     Ok(())
 }

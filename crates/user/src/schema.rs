@@ -3,8 +3,10 @@
 use selvage_object::Migration;
 
 pub(crate) const SCHEMA: &[Migration] = &[&[
+    // `profile_number`: how often the profile was changed.
     "CREATE TABLE user_account (object INTEGER PRIMARY KEY, password_hash TEXT, admin INTEGER NOT NULL, \
-     deactivated INTEGER NOT NULL, displayname TEXT, avatar_url TEXT, receipt TEXT NOT NULL, \
+     deactivated INTEGER NOT NULL, displayname TEXT, avatar_url TEXT, \
+     profile_number INTEGER NOT NULL DEFAULT 0, receipt TEXT NOT NULL, \
      created_ms INTEGER NOT NULL) STRICT",
     "CREATE TABLE user_devices (object INTEGER NOT NULL, device_id TEXT NOT NULL, display_name TEXT, \
      token_hash TEXT NOT NULL, created_ms INTEGER NOT NULL, PRIMARY KEY (object, device_id)) STRICT, WITHOUT ROWID",
