@@ -1,6 +1,6 @@
 //! The profile, and how it reaches the user's rooms.
 
-use selvage_object::{Failure, Param, Refusal, Tracked, Turn};
+use selvage_object::{Failure, Fault, Param, Refusal, Tracked, Turn};
 use selvage_protocol::user::{Profile, SetProfile};
 use selvage_protocol::{errcode, room, room_key};
 
@@ -50,21 +50,32 @@ pub(crate) fn set(
     let name = Param::optional_text(profile.displayname.as_deref());
     let avatar = Param::optional_text(profile.avatar_url.as_deref());
     turn.write(sql, &[name, avatar, Param::number(number)])?;
-    let rooms = memory
-        .joined_rooms()
-        .iter()
-        .map(|room_id| room_key(room_id))
-        .collect();
-    let user_id = turn.key().name().to_owned();
-    let changed = room::ProfileChanged {
-        user_id,
-        profile: profile.clone(),
-        number,
-    };
-    turn.tell(rooms, &room::RoomCommand::ProfileChanged(changed))?;
     if let Some(account) = memory.change().account.as_mut() {
         account.profile = profile;
         account.profile_number = number;
     }
-    Ok(())
+    Ok(tell(memory, turn, &memory.joined_rooms())?)
+}
+
+/// Tells a room that the user has just joined what the profile is, if it was ever changed: the join may have been asked for
+/// before the last change, which this room was not told of.
+pub(crate) fn tell_joined(memory: &Memory, turn: &mut Turn<'_>, room_id: &str) -> Result<(), Fault> {
+    let changed = account::active(memory).is_ok_and(|account| account.profile_number > 0);
+    if !changed {
+        return Ok(());
+    }
+    tell(memory, turn, &[room_id.to_owned()])
+}
+
+fn tell(memory: &Memory, turn: &mut Turn<'_>, rooms: &[String]) -> Result<(), Fault> {
+    let Some(account) = &memory.account else {
+        return Ok(());
+    };
+    let changed = room::ProfileChanged {
+        user_id: turn.key().name().to_owned(),
+        profile: account.profile.clone(),
+        number: account.profile_number,
+    };
+    let rooms = rooms.iter().map(|room_id| room_key(room_id)).collect();
+    turn.tell(rooms, &room::RoomCommand::ProfileChanged(changed))
 }

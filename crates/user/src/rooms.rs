@@ -7,6 +7,7 @@ use selvage_protocol::user::{Membership, MembershipChanged, RoomMoved};
 use crate::account_data;
 use crate::log::{self, Entry, EntryKind};
 use crate::memory::{Memory, Room};
+use crate::profile;
 
 /// A joined room's timeline goes on.
 pub(crate) fn moved(
@@ -42,6 +43,9 @@ pub(crate) fn membership(
     let membership_before = before.map(|room| room.membership);
     store(turn, command, memory.last_seq + 1)?;
     remember(memory, command);
+    if command.membership == Membership::Join && membership_before != Some(Membership::Join) {
+        profile::tell_joined(memory, turn, &command.room_id)?;
+    }
     let kind = EntryKind::Membership(membership_before);
     log::append(
         memory,

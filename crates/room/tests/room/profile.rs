@@ -72,6 +72,26 @@ fn the_user_object_numbers_its_changes() {
 }
 
 #[test]
+fn a_change_that_races_a_join_is_not_lost() {
+    for action in [MembershipAction::Leave, MembershipAction::Join] {
+        let mut fixture = Fixture::peopled("public", "shared");
+        fixture.change(BOB, action, BOB).unwrap();
+        let ask = SetProfile {
+            field: "displayname".to_owned(),
+            value: Some("Bob".to_owned()),
+        };
+        fixture.server.ask(&user_key(BOB), ask).unwrap();
+        // Asked for with the profile from before the change.
+        fixture.change(BOB, MembershipAction::Join, BOB).unwrap();
+        let content = fixture.state(ALICE, "m.room.member", BOB).unwrap();
+        assert_eq!(content["displayname"], json!("Bob"), "{action:?}");
+        let events = fixture.events();
+        fixture.server.settle();
+        assert_eq!(fixture.events(), events, "and it is told once");
+    }
+}
+
+#[test]
 fn the_user_object_tells_its_rooms() {
     let mut fixture = Fixture::peopled("invite", "shared");
     let sync = fixture.sync(ALICE, None);
