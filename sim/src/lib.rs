@@ -15,6 +15,7 @@
 pub mod asks;
 pub mod play;
 mod prng;
+pub mod remote;
 pub mod server;
 pub mod sync;
 

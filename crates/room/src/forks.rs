@@ -43,8 +43,17 @@ impl ResolvedCache {
 }
 
 /// The state that the states of several forks resolve to (spec: rooms §state-resolution). Work is in proportion to how much
-/// they differ. Without forks, the empty state.
+/// they differ, which is at most in [`CONFLICTS_MAX`] keys. Without forks, the empty state.
 pub(crate) fn resolved(view: View<'_>, forks: impl IntoIterator<Item = State>) -> Result<State, Failure> {
+    resolved_within(view, forks, CONFLICTS_MAX)
+}
+
+/// As [`resolved`], for forks that may differ in `conflicts_max` keys.
+pub(crate) fn resolved_within(
+    view: View<'_>,
+    forks: impl IntoIterator<Item = State>,
+    conflicts_max: usize,
+) -> Result<State, Failure> {
     let states: Vec<State> = forks.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
     match states.as_slice() {
         [] => return Ok(State::EMPTY),
@@ -54,13 +63,13 @@ pub(crate) fn resolved(view: View<'_>, forks: impl IntoIterator<Item = State>) -
     if let Some(known) = view.memory.resolved.borrow().resolved.get(&states) {
         return Ok(*known);
     }
-    let resolved = resolve_states(view, &states)?;
+    let resolved = resolve_states(view, &states, conflicts_max)?;
     view.memory.resolved.borrow_mut().insert(states, resolved);
     Ok(resolved)
 }
 
-fn resolve_states(view: View<'_>, states: &[State]) -> Result<State, Failure> {
-    let conflicted = conflicted(view, states)?;
+fn resolve_states(view: View<'_>, states: &[State], conflicts_max: usize) -> Result<State, Failure> {
+    let conflicted = conflicted(view, states, conflicts_max)?;
     let base = states.first().copied().unwrap_or(State::EMPTY);
     let room = Forks {
         view,
@@ -88,7 +97,7 @@ fn fault(error: ResolveError<Fault>) -> Fault {
 }
 
 /// The keys in which not all states are alike, with what each state has there.
-fn conflicted(view: View<'_>, states: &[State]) -> Result<Conflicted, Failure> {
+fn conflicted(view: View<'_>, states: &[State], conflicts_max: usize) -> Result<Conflicted, Failure> {
     let nodes = view.nodes();
     let Some((base, others)) = states.split_first() else {
         return Ok(Conflicted::new());
@@ -101,8 +110,8 @@ fn conflicted(view: View<'_>, states: &[State]) -> Result<Conflicted, Failure> {
                 difference.event_type.to_string(),
                 difference.state_key.to_string(),
             ));
-            if keys.len() > CONFLICTS_MAX {
-                return Err(too_many());
+            if keys.len() > conflicts_max {
+                return Err(too_many(conflicts_max));
             }
         }
     }
@@ -117,8 +126,8 @@ fn conflicted(view: View<'_>, states: &[State]) -> Result<Conflicted, Failure> {
     Ok(conflicted)
 }
 
-fn too_many() -> Failure {
-    let message = format!("the forks differ in more than {CONFLICTS_MAX} state events");
+fn too_many(conflicts_max: usize) -> Failure {
+    let message = format!("the forks differ in more than {conflicts_max} state events");
     Refusal::new(errcode::LIMIT_EXCEEDED, message).into()
 }
 

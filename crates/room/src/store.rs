@@ -14,7 +14,7 @@ use crate::accept::Work;
 use crate::current::Step;
 use crate::event_ref;
 use crate::extremities::Extremity;
-use crate::forks::resolved;
+use crate::forks::{CONFLICTS_MAX, resolved_within};
 use crate::memory::Head;
 use crate::place::{Placed, Placing};
 use crate::status::Status;
@@ -68,10 +68,10 @@ impl Work<'_, '_> {
         } else {
             1
         };
-        let after = self.view().state_after_event(&event, before)?;
-        self.advance(&mut head, &event, after, how.ours)?;
         let pos = head.pos;
         self.insert(&mut head, &event, pos, before, how)?;
+        let after = self.view().state_after_event(&event, before)?;
+        self.advance(&mut head, &event, after, how.ours)?;
         self.memory.change().head = Some(head);
         let step = Step {
             event: &event,
@@ -131,10 +131,9 @@ impl Work<'_, '_> {
                 depth: event.depth(),
             });
         }
-        head.state = resolved(
-            self.view(),
-            head.extremities.iter().map(|extremity| extremity.after),
-        )?;
+        let forks = head.extremities.iter().map(|extremity| extremity.after);
+        // The event was held against these forks already, and can have added no more than itself to what they differ in.
+        head.state = resolved_within(self.view(), forks, CONFLICTS_MAX + 1)?;
         Ok(())
     }
 

@@ -18,6 +18,7 @@ const INDEXES_OF: &str = "SELECT count(*) FROM sqlite_schema WHERE type = 'index
 pub struct Counting {
     database: Shared,
     written: Rc<RefCell<BTreeMap<String, u64>>>,
+    read: Rc<RefCell<BTreeMap<String, u64>>>,
     indexes: Rc<RefCell<BTreeMap<String, u64>>>,
 }
 
@@ -26,6 +27,7 @@ impl Counting {
         Self {
             database,
             written: Rc::default(),
+            read: Rc::default(),
             indexes: Rc::default(),
         }
     }
@@ -37,6 +39,11 @@ impl Counting {
     /// The rows written since the last call, by table.
     pub(crate) fn take_written(&self) -> BTreeMap<String, u64> {
         std::mem::take(&mut self.written.borrow_mut())
+    }
+
+    /// The rows that were answered since the last call, by the first table that a statement names.
+    pub(crate) fn take_read(&self) -> BTreeMap<String, u64> {
+        std::mem::take(&mut self.read.borrow_mut())
     }
 
     fn count(&self, statement: &str, changed: u64) -> Result<(), SqlFault> {
@@ -62,6 +69,12 @@ impl Counting {
     }
 }
 
+/// The first table that a statement reads from.
+fn read_table_of(statement: &str) -> Option<&str> {
+    let mut words = statement.split_ascii_whitespace();
+    words.find(|word| *word == "FROM").and_then(|_| words.next())
+}
+
 /// The table that a statement writes to.
 fn table_of(statement: &str) -> Option<&str> {
     let mut words = statement.split_ascii_whitespace();
@@ -80,7 +93,14 @@ impl Sql for Counting {
         params: &[Param<'_>],
         each: &mut dyn FnMut(Row) -> Result<(), SqlFault>,
     ) -> Result<u64, SqlFault> {
-        let changed = self.database.run(sql, params, each)?;
+        let mut answered = 0;
+        let changed = self.database.run(sql, params, &mut |row| {
+            answered += 1;
+            each(row)
+        })?;
+        if let Some(table) = read_table_of(sql).filter(|_| answered > 0) {
+            *self.read.borrow_mut().entry(table.to_owned()).or_default() += answered;
+        }
         self.count(sql, changed)?;
         Ok(changed)
     }

@@ -376,6 +376,11 @@ impl Server {
         self.home(shard).storage.take_written()
     }
 
+    /// The rows that a shard read since this was last called, by table.
+    pub fn take_read(&mut self, shard: &ShardId) -> BTreeMap<String, u64> {
+        self.home(shard).storage.take_read()
+    }
+
     /// What is wrong with the databases, a line each.
     ///
     /// # Panics
