@@ -115,6 +115,46 @@ pub struct ChangeMembership {
     pub is_in_allowed_room: bool,
 }
 
+/// The rooms whose members a restricted room lets in (spec: client-server-api §restricted-rooms); none where the user's
+/// joining does not depend on them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AllowedRooms {
+    /// Who wants to join.
+    pub user_id: String,
+}
+
+/// A user's membership in the current state; leave for one of whom the room knows nothing, and where there is no such room.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MembershipOf {
+    /// The user.
+    pub user_id: String,
+}
+
+/// Prepares to replace the room by another (spec: client-server-api §room-upgrades). Refused when the sender may not end it;
+/// nothing changes yet.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PrepareUpgrade {
+    /// Who upgrades.
+    pub sender: String,
+}
+
+/// What the new room takes over.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PrepareUpgradeReply {
+    /// The room version.
+    pub version: String,
+    /// Its creators: the sender of the create event and those whom it names.
+    pub creators: Vec<String>,
+    /// The content of the create event.
+    pub create: Json,
+    /// The content of the power levels, where there are any.
+    pub power_levels: Option<Json>,
+    /// Other state to be sent into the new room.
+    pub state: Vec<NewState>,
+    /// An event that nothing follows yet.
+    pub last_event_id: String,
+}
+
 /// A user tells the rooms it is joined to that its profile changed. Repetition changes nothing, not even after later changes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ProfileChanged {
@@ -344,6 +384,9 @@ commands!(
         Create => SendReply,
         Send => SendReply,
         ChangeMembership => SendReply,
+        AllowedRooms => Vec<String>,
+        MembershipOf => Membership,
+        PrepareUpgrade => PrepareUpgradeReply,
         ProfileChanged => (),
         AccountEnded => (),
         Slice => SliceReply,

@@ -48,6 +48,7 @@ mod timeline;
 pub mod trie;
 mod txns;
 mod typing;
+mod upgrade;
 mod view;
 mod visibility;
 

@@ -2,8 +2,8 @@
 
 use selvage_event::{EventId, Membership};
 use selvage_object::{Failure, Fault};
-use selvage_protocol::Json;
-use selvage_protocol::room::Members;
+use selvage_protocol::room::{Members, MembershipOf};
+use selvage_protocol::{Json, user};
 
 use crate::accept::spoken;
 use crate::client_event::Writer;
@@ -34,6 +34,14 @@ pub(crate) fn members(view: View<'_>, command: &Members) -> Result<Vec<Json>, Fa
         Ok(())
     })?;
     Ok(members)
+}
+
+/// A user's membership now; see [`MembershipOf`].
+pub(crate) fn of(view: View<'_>, command: &MembershipOf) -> Result<user::Membership, Failure> {
+    match view.memory.head.as_ref().filter(|head| head.is_room()) {
+        Some(head) => Ok(spoken(view.at(head.state).membership(&command.user_id)?)),
+        None => Ok(user::Membership::Leave),
+    }
 }
 
 /// Gives each membership event of a state to `take`.

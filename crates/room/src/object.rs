@@ -11,8 +11,8 @@ use crate::identity::Identity;
 use crate::memory::Memory;
 use crate::view::View;
 use crate::{
-    create, gaps, members, membership, messages, profile, read, receipts, receive, remote_members, schema,
-    send, serve, serve_state, slice, staging, supply, txns, typing,
+    create, gaps, members, membership, messages, profile, read, receipts, receive, remote_members,
+    restricted, schema, send, serve, serve_state, slice, staging, supply, txns, typing, upgrade,
 };
 
 /// What all rooms' objects share.
@@ -38,6 +38,8 @@ impl RoomObject {
             RoomCommand::GetState(command) => reply(&read::state(view, command)?),
             RoomCommand::GetStateEvent(command) => reply(&read::state_event(view, command)?),
             RoomCommand::Members(command) => reply(&members::members(view, command)?),
+            RoomCommand::AllowedRooms(command) => reply(&restricted::allowed_rooms(view, command)?),
+            RoomCommand::MembershipOf(command) => reply(&members::of(view, command)?),
             RoomCommand::Missing(_) => reply(&gaps::missing(view)?),
             RoomCommand::Edges(command) => reply(&gaps::edges(view, command)?),
             RoomCommand::Outgoing(command) => reply(&serve::outgoing(self, view, command)?),
@@ -79,6 +81,7 @@ impl Object for RoomObject {
             RoomCommand::AccountEnded(command) => reply(&membership::account_ended(work, command)?),
             RoomCommand::SetReceipt(command) => reply(&receipts::set(work, command)?),
             RoomCommand::SetTyping(command) => reply(&typing::set(&mut work, command)?),
+            RoomCommand::PrepareUpgrade(command) => reply(&upgrade::prepare(&work, command)?),
             RoomCommand::Receive(command) => reply(&receive::receive(work, command)?),
             RoomCommand::Begin(command) => reply(&supply::begin(work, command)?),
             RoomCommand::Supply(command) => reply(&receive::supply(work, command)?),

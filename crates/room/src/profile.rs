@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::accept::Work;
 use crate::membership::own_draft;
+use crate::restricted::AUTHORISED_VIA;
 
 /// Writes a changed profile into the join event of a member, unless it is there already or a later one was told before.
 pub(crate) fn changed(mut work: Work<'_, '_>, command: &ProfileChanged) -> Result<(), Failure> {
@@ -58,5 +59,7 @@ fn with_profile(content: &Map, profile: &Profile) -> Map {
     }
     // What belonged to the join itself says nothing of the change.
     content.remove("reason");
+    // Who let the user in: that server would have to sign again.
+    content.remove(AUTHORISED_VIA);
     content
 }

@@ -7,6 +7,7 @@ use selvage_protocol::room::{Send, SendReply};
 
 use crate::accept::{Draft, Work};
 use crate::error::forbidden;
+use crate::restricted::AUTHORISED_VIA;
 use crate::{redact, txns, typing};
 
 /// Sends one event, or says which one the same transaction has sent.
@@ -49,6 +50,9 @@ fn draft(command: &Send, txn: Option<String>) -> Result<Draft, Failure> {
     let sender = UserId::parse(&command.sender)
         .map_err(|error| Refusal::new(errcode::INVALID_PARAM, format!("the sender: {error}")))?;
     let mut content = redact::object(&command.content)?;
+    if command.kind == "m.room.member" && content.contains_key(AUTHORISED_VIA) {
+        return Err(forbidden("it is for the server to say who lets a user in"));
+    }
     let redacts = if command.kind == "m.room.redaction" {
         Some(redact::target(&mut content)?)
     } else {

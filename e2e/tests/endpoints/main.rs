@@ -28,6 +28,7 @@ mod each;
 mod idempotency;
 mod permissions;
 mod registration;
+mod rooms;
 mod scene;
 mod sync;
 mod table;

@@ -1,5 +1,6 @@
 //! Entering and leaving rooms. spec: `client-server-api §room-membership`
 
+use ruma::api::client::knock::knock_room;
 use ruma::api::client::membership::{
     ban_user, forget_room, invite_user, join_room_by_id, join_room_by_id_or_alias, joined_rooms, kick_user,
     leave_room, unban_user,
@@ -11,6 +12,7 @@ use selvage_protocol::{errcode, room_key};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::restricted;
 use crate::call::{Call, answer, answer_empty};
 use crate::router::{Answer, Routes};
 use crate::{ApiError, Gateway, Host};
@@ -18,6 +20,7 @@ use crate::{ApiError, Gateway, Host};
 pub(super) fn routes<H: Host>(routes: &mut Routes<H>) {
     routes.on::<join_room_by_id::v3::Request, _>(join);
     routes.on::<join_room_by_id_or_alias::v3::Request, _>(join);
+    routes.on::<knock_room::v3::Request, _>(knock);
     routes.on::<leave_room::v3::Request, _>(leave);
     routes.on::<invite_user::v3::Request, _>(invite);
     routes.on::<kick_user::v3::Request, _>(kick);
@@ -45,12 +48,20 @@ async fn join<H: Host>(call: Call<H>) -> Answer {
         return Err(ApiError::not_found("this server has no room aliases yet"));
     }
     let (room_id, request): (RoomId, Own) = (call.room_id(0)?, call.json()?);
-    change(
-        &call.gateway,
-        &room_id,
-        own(&session, MembershipAction::Join, request.reason),
-    )
-    .await?;
+    let command = own(&session, MembershipAction::Join, request.reason);
+    restricted::join(&call.gateway, &room_id, command).await?;
+    answer(&json!({ "room_id": room_id }))
+}
+
+/// spec: `client-server-api §post_matrixclientv3knockroomidoralias`
+async fn knock<H: Host>(call: Call<H>) -> Answer {
+    let session = call.counted_session(Bucket::Membership).await?;
+    if call.arg(0).starts_with('#') {
+        return Err(ApiError::not_found("this server has no room aliases yet"));
+    }
+    let (room_id, request): (RoomId, Own) = (call.room_id(0)?, call.json()?);
+    let command = own(&session, MembershipAction::Knock, request.reason);
+    change(&call.gateway, &room_id, command).await?;
     answer(&json!({ "room_id": room_id }))
 }
 

@@ -16,6 +16,7 @@ mod profile;
 mod push_rules;
 mod receipts;
 pub(crate) mod register;
+mod restricted;
 mod send;
 mod state;
 mod sync;

@@ -3,9 +3,10 @@
 mod events;
 mod power_levels;
 mod request;
+mod upgrade;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use ruma::api::client::room::create_room;
+use ruma::api::client::room::{create_room, upgrade_room};
 use selvage_event::{RoomVersion, Template, UserId};
 use selvage_protocol::room::Create;
 use selvage_protocol::user::{Bucket, Profile};
@@ -28,6 +29,7 @@ const PROFILES_AT_ONCE: usize = 16;
 
 pub(super) fn routes<H: Host>(routes: &mut Routes<H>) {
     routes.on_with_limit::<create_room::v3::Request, _>(BODY_MAX_BYTES, create);
+    routes.on::<upgrade_room::v3::Request, _>(upgrade::upgrade);
 }
 
 /// A user who is invited, with the profile that goes into the invite.

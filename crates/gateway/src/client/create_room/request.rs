@@ -60,6 +60,14 @@ pub(super) enum Preset {
 }
 
 impl Request {
+    /// A request for a room with this in its create event, and nothing else said.
+    pub(super) fn of_creation_content(creation_content: Map<String, Value>) -> Self {
+        Self {
+            creation_content,
+            ..Self::default()
+        }
+    }
+
     /// The preset, by the visibility where none is named.
     pub(super) fn preset(&self) -> Preset {
         let public = self.visibility == Some(Visibility::Public);
