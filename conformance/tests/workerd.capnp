@@ -18,10 +18,16 @@ const main :Workerd.Worker = (
   compatibilityDate = "2026-10-01",
   bindings = [
     (name = "PROBE", durableObjectNamespace = "ProbeShard"),
+    (name = "ROOM", durableObjectNamespace = "RoomShard"),
+    (name = "SERVER", durableObjectNamespace = "ServerShard"),
     (name = "SELVAGE_SERVER_NAME", text = "conformance.test"),
     (name = "SELVAGE_SHARDS", text = "4"),
     (name = "SELVAGE_COUNTS", text = "on"),
   ],
-  durableObjectNamespaces = [(className = "ProbeShard", uniqueKey = "probe", enableSql = true)],
+  durableObjectNamespaces = [
+    (className = "ProbeShard", uniqueKey = "probe", enableSql = true),
+    (className = "RoomShard", uniqueKey = "room", enableSql = true),
+    (className = "ServerShard", uniqueKey = "server", enableSql = true),
+  ],
   durableObjectStorage = (localDisk = "disk"),
 );

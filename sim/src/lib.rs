@@ -18,6 +18,7 @@ mod prng;
 pub mod remote;
 pub mod server;
 pub mod sync;
+pub mod war;
 
 pub use prng::Prng;
 pub use server::{Fate, Layout, Server};

@@ -26,6 +26,10 @@ pub struct RemoteRoom {
     state: BTreeMap<(String, String), EventId>,
     last: Option<EventId>,
     depth: i64,
+    /// Last events of other branches, for the next event to follow.
+    others: Vec<EventId>,
+    /// The type and state key of each state event that was sent.
+    keys_of_sent: Vec<(String, String)>,
     /// The state events, in order.
     pub sent: Vec<(EventId, Json)>,
 }
@@ -42,6 +46,8 @@ impl RemoteRoom {
             state: BTreeMap::new(),
             last: None,
             depth: 0,
+            others: Vec::new(),
+            keys_of_sent: Vec::new(),
             sent: Vec::new(),
         };
         let creator = room.user("creator");
@@ -64,6 +70,35 @@ impl RemoteRoom {
             json!({ "join_rule": "public" }),
         );
         room
+    }
+
+    /// The room version.
+    #[must_use]
+    pub const fn version(&self) -> RoomVersion {
+        self.version
+    }
+
+    /// The level that power levels must give the creator, where they may.
+    #[must_use]
+    pub fn owner_level(&self) -> Option<i64> {
+        (!self.version.rules().auth.privileged_creators).then_some(100)
+    }
+
+    /// The state before the last state event, which was the first at its type and key or set what was not set since.
+    #[must_use]
+    pub fn state_before_last(&self) -> Vec<String> {
+        let mut state = BTreeMap::new();
+        let all_but_last = self.sent.len().saturating_sub(1);
+        for (key, (id, _)) in self.keys_of_sent.iter().zip(&self.sent).take(all_but_last) {
+            state.insert(key.clone(), id.as_str().to_owned());
+        }
+        state.into_values().collect()
+    }
+
+    /// The next event follows the last one of another branch too.
+    pub fn follow(&mut self, other: &Self) {
+        self.others.extend(other.last.iter().cloned());
+        self.depth = self.depth.max(other.depth);
     }
 
     /// A user of the room's server.
@@ -101,6 +136,8 @@ impl RemoteRoom {
             state: self.state.clone(),
             last: self.last.clone(),
             depth: self.depth,
+            others: Vec::new(),
+            keys_of_sent: Vec::new(),
             sent: Vec::new(),
         }
     }
@@ -120,6 +157,7 @@ impl RemoteRoom {
         let (id, event) = self.event(sender, kind, Some(state_key), content);
         self.state
             .insert((kind.to_owned(), state_key.to_owned()), id.clone());
+        self.keys_of_sent.push((kind.to_owned(), state_key.to_owned()));
         self.sent.push((id, event));
     }
 
@@ -143,7 +181,7 @@ impl RemoteRoom {
     ) -> (EventId, Json) {
         let content: Map = serde_json::from_value(content).expect("an object");
         let creates = kind == "m.room.create";
-        let named = || RoomId::parse(format!("!remote:{}", self.server)).expect("a room id");
+        let named = || RoomId::parse(format!("!remote{}:{}", self.version, self.server)).expect("a room id");
         let made_by_hash = creates && self.version.rules().auth.privileged_creators;
         let room_id = match &self.room_id {
             Some(room_id) => Some(room_id.clone()),
@@ -157,7 +195,12 @@ impl RemoteRoom {
             state_key: state_key.map(str::to_owned),
             auth_events: self.auth_events(sender, kind, state_key, &content),
             content,
-            prev_events: self.last.iter().cloned().collect(),
+            prev_events: self
+                .last
+                .iter()
+                .cloned()
+                .chain(std::mem::take(&mut self.others))
+                .collect(),
             depth: self.depth,
             origin_server_ts: i64::try_from(EPOCH.0).expect("a time") + self.depth,
             redacts: None,
@@ -203,12 +246,7 @@ impl RemoteRoom {
             server.ask(&room, supply).expect("events are supplied");
             asked();
         }
-        let before: Vec<String> = self
-            .state
-            .values()
-            .filter(|id| *id != last_id)
-            .map(|id| id.as_str().to_owned())
-            .collect();
+        let before = self.state_before_last();
         for (at, piece) in before.chunks(SUPPLIED_AT_ONCE).enumerate() {
             let supply = SupplyState {
                 event_id: last_id.as_str().to_owned(),

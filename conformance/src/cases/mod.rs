@@ -2,6 +2,7 @@
 
 mod load;
 mod mail;
+mod rooms;
 mod timers;
 mod turns;
 mod values;
@@ -64,6 +65,7 @@ list![
     watches::watches_outlive_evictions,
     watches::watches_end_with_a_crash,
     watches::no_news_is_lost_between_looking_and_watching,
+    rooms::rooms_end_alike,
     load::too_many_questions_are_told_to_come_back,
 ];
 

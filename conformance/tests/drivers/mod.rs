@@ -68,6 +68,7 @@ macro_rules! suite {
             watches_outlive_evictions,
             watches_end_with_a_crash,
             no_news_is_lost_between_looking_and_watching,
+            rooms_end_alike,
             too_many_questions_are_told_to_come_back,
         }
     };

@@ -17,8 +17,10 @@ use selvage::metrics::Metrics;
 use selvage::shard::{Kinds, ShardPool};
 use selvage_conformance::Flood;
 use selvage_conformance::probe::Probe;
+use selvage_event::{ServerName, SigningKey};
 use selvage_gateway::{AskError, Host};
 use selvage_object::Registry;
+use selvage_room::{Identity, RoomObject};
 use tokio::runtime::{Handle, Runtime};
 
 /// Two, so that probes tell each other within a shard and between shards.
@@ -44,7 +46,7 @@ fn failed(error: Box<dyn std::error::Error>) -> ExitCode {
 
 fn serve(address: &str, directory: &Path) -> Anything<()> {
     let metrics = Arc::new(Metrics::default());
-    let kinds: Kinds = Arc::new(|| Registry::new().with(Probe));
+    let kinds: Kinds = Arc::new(|| Registry::new().with(Probe).with(rooms()));
     let shards = ShardPool::start(directory, SHARDS, &kinds, &metrics)?;
     let host = NativeHost::new(shards, metrics);
     let runtime = Runtime::new()?;
@@ -56,6 +58,14 @@ fn serve(address: &str, directory: &Path) -> Anything<()> {
         });
     }
     Ok(())
+}
+
+/// Rooms of a server whose key nobody else knows; what other servers' events come to does not depend on it.
+#[allow(clippy::expect_used, reason = "constants that are well-formed")]
+fn rooms() -> RoomObject {
+    let name = ServerName::parse("conformance.test").expect("a name");
+    let key = SigningKey::from_seed("ed25519:1", &[1; 32]).expect("a key id");
+    RoomObject::new(Identity::new(name, key))
 }
 
 /// Reads one request and answers it.
