@@ -20,7 +20,7 @@ use std::time::Duration;
 use drivers::process::Process;
 use drivers::workerd;
 use rusqlite::Connection;
-use selvage_conformance::probe::{Command, Ending};
+use selvage_conformance::probe::{Command, Ending, Resource, Sum};
 use selvage_conformance::{Answer, Flood, HostUnderTest, NoAnswer, Remote};
 use selvage_object::{Kind, ObjectKey};
 use tempfile::NamedTempFile;
@@ -76,6 +76,8 @@ impl HostUnderTest for Workers {
 
 suite!(start);
 
+/// Long enough for a call that waits to have begun to.
+const FOR_A_CALL_TO_BEGIN: Duration = Duration::from_millis(500);
 /// Longer than the runtime keeps an object that nobody calls.
 const EVICTION: Duration = Duration::from_secs(13);
 
@@ -122,6 +124,47 @@ fn aborted_objects_come_back() {
             ask(&host, &star, &Command::Version),
             Ok(version.to_string().into_bytes())
         );
+    }
+}
+
+/// However an instance of the program ends, its callers are told, the turn is undone, and the next call finds another one
+/// in which nothing of the first is left.
+#[test]
+fn an_instance_that_ends_is_replaced() {
+    let host = start();
+    let star = ObjectKey::new(Kind::Probe, "star");
+    let add = |ending| Command::Add { amount: 1, ending };
+    let ends = [
+        add(Ending::Panic),
+        Command::Exhaust {
+            resource: Resource::Stack,
+        },
+        Command::Exhaust {
+            resource: Resource::Memory,
+        },
+        Command::Exhaust {
+            resource: Resource::Stack,
+        },
+    ];
+    for (sum, end) in (1..).zip(&ends) {
+        let told = ask(&host, &star, &add(Ending::Reply)).expect("the sum");
+        let both = Sum {
+            stored: sum,
+            remembered: sum,
+        };
+        assert_eq!(
+            serde_json::from_slice::<Sum>(&told).ok(),
+            Some(both),
+            "before {end:?}"
+        );
+        scope(|scope| {
+            let bystander = scope.spawn(|| host.wait(&ObjectKey::new(Kind::Probe, "nobody"), 0, 80_000));
+            sleep(FOR_A_CALL_TO_BEGIN);
+            let failed = NoAnswer::Unavailable("500 Internal Server Error".to_owned());
+            assert_eq!(ask(&host, &star, end), Err(failed.clone()), "{end:?}");
+            let told = bystander.join().expect("no panic");
+            assert_eq!(told, Err(failed), "{end:?}: it waits for nothing");
+        });
     }
 }
 

@@ -30,6 +30,15 @@ pub enum Ending {
     Panic,
 }
 
+/// What a turn uses up, with more than itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Resource {
+    /// The stack.
+    Stack,
+    /// The memory.
+    Memory,
+}
+
 /// A command for a probe.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Command {
@@ -75,6 +84,11 @@ pub enum Command {
         amount: i64,
         /// How the turn ends.
         ending: Ending,
+    },
+    /// Adds to the sum as [`Command::Add`] does, and then uses all of this up. For hosts that outlive it.
+    Exhaust {
+        /// What.
+        resource: Resource,
     },
     /// Adds as many rows as asked; replies how many rows the host says were written.
     AddRows {

@@ -1,6 +1,7 @@
 //! An object made to be tested with. It does on command what objects do, and what they must never do.
 
 mod command;
+mod exhaust;
 mod mail;
 mod schema;
 mod statements;
@@ -11,7 +12,7 @@ mod values;
 use selvage_object::{Failure, Fault, Kind, Migration, Object, Param, Refusal, Timestamp, Tracked, Turn};
 use serde::Serialize;
 
-pub use command::{Command, Datum, Digest, Ending, Instant, Log, Sum};
+pub use command::{Command, Datum, Digest, Ending, Instant, Log, Resource, Sum};
 pub use statements::{STATEMENTS, Statement, Verdict};
 pub use timers::TIMERS;
 
@@ -63,6 +64,7 @@ impl Object for Probe {
             Command::Run { statement } => reply(&values::run(turn, &statement)?),
             Command::Bind { parameters } => reply(&values::bind(turn, parameters)?),
             Command::Add { amount, ending } => reply(&add(memory, turn, amount, ending)?),
+            Command::Exhaust { resource } => reply(&exhaust(memory, turn, resource)?),
             Command::AddRows { rows } => reply(&add_rows(turn, rows)?),
             Command::Sum => reply(&sum(memory, turn)?),
             Command::Instant => reply(&instant(turn)),
@@ -114,6 +116,11 @@ fn add(memory: &mut Tracked<Memory>, turn: &Turn<'_>, amount: i64, ending: Endin
     sums::set(turn, SUM, sums::get(turn, SUM)? + amount)?;
     end(turn, ending)?;
     sum(memory, turn)
+}
+
+fn exhaust(memory: &mut Tracked<Memory>, turn: &Turn<'_>, resource: Resource) -> Result<u64, Failure> {
+    add(memory, turn, 1, Ending::Reply)?;
+    Ok(exhaust::exhaust(resource))
 }
 
 fn sum(memory: &Memory, turn: &Turn<'_>) -> Result<Sum, Failure> {
