@@ -10,7 +10,7 @@ use selvage_event::{ServerName, SigningKey, UserId};
 use selvage_object::{ObjectKey, Timestamp};
 use selvage_protocol::server::IdentityReply;
 use selvage_protocol::{Ask, user_key};
-use serde::Serialize;
+use selvage_workflow::Workflows;
 
 use crate::router::{Found, Router};
 use crate::secret::MacKey;
@@ -44,9 +44,8 @@ pub struct Gateway<H> {
 }
 
 struct Inner<H> {
-    host: H,
+    workflows: Workflows<H>,
     settings: Settings,
-    signing_key: SigningKey,
     mac_key: MacKey,
     router: Router<H>,
     /// Tells the requests of this gateway from those of others and of before a restart.
@@ -81,10 +80,10 @@ impl<H: Host> Gateway<H> {
         let [a, b, c, d, ..] = host.random();
         let epoch = u32::from_be_bytes([a, b, c, d]);
         let (mac_key, requests) = (MacKey::new(mac_key), AtomicU64::new(0));
+        let workflows = Workflows::new(host, settings.server_name.clone(), signing_key);
         let inner = Inner {
-            host,
+            workflows,
             settings,
-            signing_key,
             mac_key,
             router,
             epoch,
@@ -98,7 +97,13 @@ impl<H: Host> Gateway<H> {
     /// The host.
     #[must_use]
     pub fn host(&self) -> &H {
-        &self.inner.host
+        self.inner.workflows.host()
+    }
+
+    /// The workflows of this server.
+    #[must_use]
+    pub fn workflows(&self) -> &Workflows<H> {
+        &self.inner.workflows
     }
 
     /// The settings.
@@ -128,7 +133,7 @@ impl<H: Host> Gateway<H> {
     }
 
     pub(crate) fn signing_key(&self) -> &SigningKey {
-        &self.inner.signing_key
+        self.inner.workflows.signing_key()
     }
 
     pub(crate) fn mac_key(&self) -> &MacKey {
@@ -136,7 +141,7 @@ impl<H: Host> Gateway<H> {
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        self.inner.host.now()
+        self.inner.workflows.now()
     }
 
     pub(crate) fn find<'a>(&'a self, method: &Method, path: &'a str) -> Found<'a, H> {
@@ -154,10 +159,7 @@ impl<H: Host> Gateway<H> {
     /// # Errors
     /// See [`AskError`].
     pub(crate) async fn ask<C: Ask>(&self, to: ObjectKey, command: C) -> Result<C::Reply, AskError> {
-        let command = encode(&command.into_message())?;
-        let reply = self.inner.host.ask(&to, command).await?;
-        serde_json::from_slice(&reply)
-            .map_err(|error| AskError::Unavailable(format!("a reply that makes no sense: {error}")))
+        self.inner.workflows.ask(to, command).await
     }
 
     /// Asks the object of a local user.
@@ -167,11 +169,6 @@ impl<H: Host> Gateway<H> {
     pub(crate) async fn ask_user<C: Ask>(&self, user_id: &str, command: C) -> Result<C::Reply, AskError> {
         self.ask(user_key(user_id), command).await
     }
-}
-
-fn encode(message: &impl Serialize) -> Result<Vec<u8>, AskError> {
-    serde_json::to_vec(message)
-        .map_err(|error| AskError::Unavailable(format!("a command without JSON form: {error}")))
 }
 
 fn key_bytes(text: &str) -> Option<[u8; 32]> {

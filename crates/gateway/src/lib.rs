@@ -18,7 +18,6 @@ mod call;
 mod client;
 mod error;
 mod gateway;
-mod host;
 mod input;
 mod password;
 mod respond;
@@ -32,8 +31,10 @@ mod uia;
 pub use body::{Body, BodyError, Chunks};
 pub use error::ApiError;
 pub use gateway::{Gateway, GatewayError};
-pub use host::{AskError, Host, MaybeSend, MaybeSync, STORAGE_FULL};
 pub use respond::{MatchedEndpoint, respond, respond_to_overload, respond_to_too_large};
+pub use selvage_workflow::{
+    AskError, Host, MaybeSend, MaybeSync, RemoteError, RemoteResponse, STORAGE_FULL, Workflows,
+};
 pub use settings::{
     PASSWORD_HASH_MEMORY_DEFAULT_KIB, PASSWORD_HASH_MEMORY_MAX_KIB, PASSWORD_HASH_MEMORY_MIN_KIB,
     Registration, Settings, Support,

@@ -183,7 +183,9 @@ impl<H: Host> Router<H> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{AskError, admin, client};
+    use crate::{AskError, RemoteError, RemoteResponse, admin, client};
+    use bytes::Bytes;
+    use selvage_event::ServerName;
     use selvage_object::{ObjectKey, Timestamp};
 
     /// A host that is never asked anything.
@@ -205,6 +207,15 @@ mod tests {
 
         fn random(&self) -> [u8; 32] {
             [0; 32]
+        }
+
+        async fn exchange(
+            &self,
+            to: &ServerName,
+            _: http::Request<Bytes>,
+            _: u64,
+        ) -> Result<RemoteResponse, RemoteError> {
+            Err(RemoteError::Unreachable(format!("{to} is not there")))
         }
 
         async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {

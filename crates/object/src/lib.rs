@@ -35,7 +35,7 @@ pub use migrate::{Migration, OpenError};
 pub use moment::{Moment, Random, Timestamp};
 pub use object::{Object, Registry};
 pub use placement::{Placement, ShardId};
-pub use shard::{Outcome, REDELIVERY_CHECK_MS, Shard, ShardLimits, Wake};
+pub use shard::{Outcome, REDELIVERY_CHECK_MS, Shard, ShardLimits, Started, Wake};
 pub use sql::{
     BOUND_PARAMETERS_MAX, INTEGER_MAX, Param, Row, SQL_TEXT_MAX_BYTES, Sql, SqlFault, SqlFaultKind,
     VALUE_MAX_BYTES, Value, check_statement,

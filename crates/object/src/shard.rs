@@ -40,6 +40,15 @@ pub struct Wake {
     pub version: u64,
 }
 
+/// A workflow that an object started.
+#[derive(Clone, Debug)]
+pub struct Started {
+    /// The object.
+    pub by: ObjectKey,
+    /// What to do, as JSON.
+    pub workflow: Box<RawValue>,
+}
+
 /// What came of an input. Nothing of it may leave the shard before its writes are durable.
 #[derive(Debug)]
 pub struct Outcome {
@@ -51,6 +60,8 @@ pub struct Outcome {
     pub hints: Vec<Delivery>,
     /// Tells that were refused: their senders are not told, the host logs them.
     pub refused: Vec<(ObjectKey, Refusal)>,
+    /// Workflows to run beside the shard.
+    pub started: Vec<Started>,
 }
 
 impl Outcome {
@@ -60,6 +71,7 @@ impl Outcome {
             wakes: Vec::new(),
             hints: Vec::new(),
             refused: Vec::new(),
+            started: Vec::new(),
         }
     }
 }
@@ -181,6 +193,7 @@ impl<S: Storage> Shard<S> {
                 key: to.clone(),
                 version,
             }));
+            outcome.started = started(to, done.effects.started);
             done.reply
         });
         outcome
@@ -225,6 +238,7 @@ impl<S: Storage> Shard<S> {
                 let turn = self.one(moment, to, &Input::Command(tell.message.get().as_bytes()));
                 outcome.wakes.extend(turn.wakes);
                 outcome.hints.extend(turn.hints);
+                outcome.started.extend(turn.started);
                 match turn.reply {
                     Ok(_) => {}
                     Err(Failure::Refusal(refusal)) => outcome.refused.push((to.clone(), refusal)),
@@ -257,6 +271,7 @@ impl<S: Storage> Shard<S> {
             let turn = self.one(moment, &rung.key, &Input::Timer(&rung.name));
             outcome.wakes.extend(turn.wakes);
             outcome.hints.extend(turn.hints);
+            outcome.started.extend(turn.started);
             if let Err(failure) = turn.reply {
                 let message = format!("timer {}: {failure}", rung.name);
                 outcome
@@ -463,6 +478,14 @@ impl<S: Storage> Shard<S> {
             self.cache.put(key.clone(), loaded, bytes);
         }
     }
+}
+
+fn started(by: &ObjectKey, workflows: Vec<Box<RawValue>>) -> Vec<Started> {
+    let started = |workflow| Started {
+        by: by.clone(),
+        workflow,
+    };
+    workflows.into_iter().map(started).collect()
 }
 
 fn unknown_kind(key: &ObjectKey) -> Refusal {

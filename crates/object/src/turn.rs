@@ -30,6 +30,7 @@ pub(crate) struct Effects {
     pub(crate) hints: Vec<(Vec<ObjectKey>, Box<RawValue>)>,
     pub(crate) wake: Option<u64>,
     pub(crate) timers_changed: bool,
+    pub(crate) started: Vec<Box<RawValue>>,
 }
 
 impl<'a> Turn<'a> {
@@ -160,6 +161,16 @@ impl<'a> Turn<'a> {
     /// Wakes whoever watches this object and has seen less than `version`.
     pub const fn wake(&mut self, version: u64) {
         self.effects.wake = Some(version);
+    }
+
+    /// Starts a workflow: the host runs it beside the shard once the turn's writes are durable. It may be lost when the host
+    /// stops, so an object that needs it done sets a timer that starts it again.
+    ///
+    /// # Errors
+    /// When the description has no JSON form.
+    pub fn start(&mut self, workflow: &impl Serialize) -> Result<(), Fault> {
+        self.effects.started.push(raw(workflow)?);
+        Ok(())
     }
 
     /// Sets the timer `name` of this object to ring at `due`, instead of when it would have.

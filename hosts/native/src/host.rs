@@ -4,9 +4,11 @@ use std::future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use selvage_gateway::{AskError, Host};
-use selvage_object::{ObjectKey, Timestamp};
-use tokio::sync::{Semaphore, oneshot};
+use bytes::Bytes;
+use selvage_event::ServerName;
+use selvage_gateway::{AskError, Host, RemoteError, RemoteResponse};
+use selvage_object::{ObjectKey, Started, Timestamp};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task;
 use tokio::time::timeout;
 
@@ -67,6 +69,11 @@ impl NativeHost {
             );
         }
         Ok(problems)
+    }
+
+    /// The workflows that objects start, for the one who runs them; `None` when somebody has them already.
+    pub(crate) fn take_started(&self) -> Option<mpsc::Receiver<Started>> {
+        self.inner.shards.take_started()
     }
 
     /// Ends the requests that wait for news, now and from now on: the server is about to stop.
@@ -130,6 +137,15 @@ impl Host for NativeHost {
 
     fn random(&self) -> [u8; 32] {
         random::bytes()
+    }
+
+    async fn exchange(
+        &self,
+        to: &ServerName,
+        _: http::Request<Bytes>,
+        _: u64,
+    ) -> Result<RemoteResponse, RemoteError> {
+        Err(RemoteError::Unreachable(format!("{to} is not there")))
     }
 
     async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {

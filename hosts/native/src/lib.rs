@@ -23,3 +23,4 @@ pub mod random;
 pub mod server;
 pub mod settings;
 pub mod shard;
+mod workflows;

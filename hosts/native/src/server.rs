@@ -21,6 +21,7 @@ use crate::kinds;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::shard::{ShardPool, StartError};
+use crate::workflows;
 
 /// How long requests under way have to finish after the server was told to stop.
 const STOP_TIME_MAX: Duration = Duration::from_secs(10);
@@ -153,6 +154,7 @@ async fn listen(opened: &Opened, settings: &Settings, stop: &Stop) -> Result<Vec
         addresses.push(listener.address()?);
     }
     let metrics = bind_metrics(settings).await?;
+    tokio::spawn(workflows::run(opened.gateway.workflows().clone(), stop.clone()));
     let socket = AdminSocket::bind(opened.directory.path()).inspect_err(|error| {
         tracing::warn!(%error, "no admin socket: commands like `selvage user create` need the server stopped");
     });

@@ -1,6 +1,6 @@
 //! One shard of a simulated server: its database, which survives crashes, and its turn loop, which does not.
 
-use selvage_object::{Delivery, Moment, ObjectKey, Outcome, Shard, Wake};
+use selvage_object::{Delivery, Moment, ObjectKey, Outcome, Shard, Started, Wake};
 use selvage_sqlite::{Durability, Shared, Sqlite};
 
 use super::counting::Counting;
@@ -25,6 +25,7 @@ pub(crate) struct Held {
     pub(crate) acks: Vec<Letter>,
     pub(crate) hints: Vec<Delivery>,
     pub(crate) wakes: Vec<Wake>,
+    pub(crate) started: Vec<Started>,
 }
 
 impl Home {
@@ -63,6 +64,7 @@ impl Home {
     pub(crate) fn hold(&mut self, outcome: &mut Outcome) {
         self.held.hints.append(&mut outcome.hints);
         self.held.wakes.append(&mut outcome.wakes);
+        self.held.started.append(&mut outcome.started);
     }
 
     /// Makes the batch durable.

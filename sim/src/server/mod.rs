@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use selvage_event::{ServerName, SigningKey};
 use selvage_object::{
     Delivery, Failure, Moment, ObjectKey, Param, Placement, REDELIVERY_CHECK_MS, Registry, Row, Shard,
-    ShardId, ShardLimits, Sql, Timestamp, Wake,
+    ShardId, ShardLimits, Sql, Started, Timestamp, Wake,
 };
 use selvage_protocol::Ask;
 use selvage_room::{Identity, RoomObject};
@@ -64,6 +64,7 @@ pub struct Server {
     post: Vec<Letter>,
     hints: Vec<Delivery>,
     wakes: Vec<Wake>,
+    started: Vec<Started>,
 }
 
 impl Server {
@@ -84,6 +85,7 @@ impl Server {
             post: Vec::new(),
             hints: Vec::new(),
             wakes: Vec::new(),
+            started: Vec::new(),
         }
     }
 
@@ -190,7 +192,12 @@ impl Server {
         let now = self.now;
         let home = self.home(shard);
         home.commit();
-        let Held { acks, hints, wakes } = std::mem::take(&mut home.held);
+        let Held {
+            acks,
+            hints,
+            wakes,
+            started,
+        } = std::mem::take(&mut home.held);
         let deliveries = home.begin().take_deliveries(now);
         home.commit();
         let life = home.life;
@@ -205,6 +212,7 @@ impl Server {
         self.post.extend(acks.into_iter().chain(letters));
         self.hints.extend(hints);
         self.wakes.extend(wakes);
+        self.started.extend(started);
     }
 
     /// The shard's process dies and is started anew when it is needed. With `durable` it dies after its commit and before
@@ -394,6 +402,11 @@ impl Server {
     /// The watchers that were woken since this was last called.
     pub fn take_wakes(&mut self) -> Vec<Wake> {
         std::mem::take(&mut self.wakes)
+    }
+
+    /// The workflows that objects have started since the last call; they are lost with whoever takes them.
+    pub fn take_started(&mut self) -> Vec<Started> {
+        std::mem::take(&mut self.started)
     }
 
     /// Asks one object, makes it durable, and carries everything that it causes to its end.

@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 use selvage_event::{ServerName, SigningKey};
-use selvage_gateway::{AskError, Host};
+use selvage_gateway::{AskError, Host, RemoteError, RemoteResponse};
 use selvage_object::{
     Delivery, Failure, Moment, ObjectKey, Placement, Registry, Shard, ShardLimits, Timestamp,
 };
@@ -179,6 +180,15 @@ impl Host for House {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&drawn.to_be_bytes());
         selvage_object::Random::new(bytes).bytes()
+    }
+
+    async fn exchange(
+        &self,
+        to: &ServerName,
+        _: http::Request<Bytes>,
+        _: u64,
+    ) -> Result<RemoteResponse, RemoteError> {
+        Err(RemoteError::Unreachable(format!("{to} is not there")))
     }
 
     async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {

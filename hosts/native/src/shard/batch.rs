@@ -184,7 +184,7 @@ impl<'a> Batch<'a> {
         for (object, refusal) in &outcome.refused {
             tracing::warn!(%object, errcode = %refusal.errcode, "an object refused what it was told");
         }
-        self.held.effects(outcome.wakes, outcome.hints);
+        self.held.effects(outcome.wakes, outcome.hints, outcome.started);
     }
 
     fn moment(&mut self) -> Moment {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use selvage_gateway::AskError;
-use selvage_object::{Delivery, Wake};
+use selvage_object::{Delivery, Started, Wake};
 
 use super::answer::{Answer, Fate};
 use super::input::{Input, Reply};
@@ -20,6 +20,7 @@ pub(crate) struct Held {
     woken: Vec<Reply<()>>,
     wakes: Vec<Wake>,
     hints: Vec<Delivery>,
+    started: Vec<Started>,
     answers: Vec<(Answer, Fate)>,
 }
 
@@ -36,9 +37,10 @@ impl Held {
         self.answers.push((answer, fate));
     }
 
-    pub(crate) fn effects(&mut self, wakes: Vec<Wake>, hints: Vec<Delivery>) {
+    pub(crate) fn effects(&mut self, wakes: Vec<Wake>, hints: Vec<Delivery>, started: Vec<Started>) {
         self.wakes.extend(wakes);
         self.hints.extend(hints);
+        self.started.extend(started);
     }
 
     /// Lets everything go: the commit is durable. Whoever has left by now misses nothing.
@@ -46,6 +48,7 @@ impl Held {
         self,
         watches: &mut Watches,
         queue_of: impl Fn(&Delivery) -> Option<Arc<Queue<Input>>>,
+        start: impl Fn(Started),
     ) {
         for (to, reply) in self.replies {
             drop(to.send(reply));
@@ -64,6 +67,7 @@ impl Held {
                 let _ = queue.push(Input::Hint(hint));
             }
         }
+        self.started.into_iter().for_each(start);
     }
 
     /// Nothing of the batch was written: every reply is this error. Deliveries are answered as they drop.

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{Builder, JoinHandle};
 
-use selvage_object::{Delivery, ObjectKey, Placement, ShardId};
+use selvage_object::{Delivery, ObjectKey, Placement, ShardId, Started};
+use tokio::sync::mpsc as workflows;
 
 use super::input::Input;
 use super::open::{Kinds, Opener, StartError};
@@ -17,6 +18,8 @@ use crate::queue::{Queue, Rejected};
 /// The most inputs that wait for one shard. The next is refused: clients get 429 or 503 and a time to come back, other
 /// shards' deliveries are tried again later.
 pub const QUEUE_MAX: usize = 4_096;
+/// The most workflows that objects have started and that wait to run. The next is lost; the object's timer starts it again.
+const STARTED_MAX: usize = 4_096;
 /// The stack of a shard's thread, in bytes.
 const STACK_BYTES: usize = 8 * 1_024 * 1_024;
 
@@ -43,6 +46,7 @@ pub struct ShardPool {
     queues: Queues,
     placement: Placement,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    started: Mutex<Option<workflows::Receiver<Started>>>,
 }
 
 impl ShardPool {
@@ -59,16 +63,18 @@ impl ShardPool {
         let shards = shards.max(1);
         let queues = (0..shards).map(|_| Arc::new(Queue::new(QUEUE_MAX)));
         let placement = Placement::Hashed { shards };
+        let (starter, started) = workflows::channel(STARTED_MAX);
         let pool = Self {
             queues: Queues(queues.collect()),
             placement,
             threads: Mutex::new(Vec::new()),
+            started: Mutex::new(Some(started)),
         };
         let (opened, results) = mpsc::channel();
         for index in 0..usize::from(shards) {
             let shard = ShardId::new(index.to_string());
             let opener = Opener::new(directory, placement, &shard, Arc::clone(kinds));
-            pool.spawn(index, opener, metrics, opened.clone())?;
+            pool.spawn(index, opener, metrics, (starter.clone(), opened.clone()))?;
         }
         drop(opened);
         let outcome = results.iter().collect::<Result<(), StartError>>();
@@ -80,7 +86,7 @@ impl ShardPool {
         index: usize,
         opener: Opener,
         metrics: &Arc<Metrics>,
-        opened: mpsc::Sender<Result<(), StartError>>,
+        (started, opened): (workflows::Sender<Started>, mpsc::Sender<Result<(), StartError>>),
     ) -> io::Result<()> {
         let (queues, metrics) = (self.queues.clone(), Arc::clone(metrics));
         let thread = Builder::new()
@@ -98,6 +104,7 @@ impl ShardPool {
                 opener,
                 queues,
                 metrics,
+                started,
                 shard: Some(shard),
                 watches: Watches::default(),
             }
@@ -139,6 +146,12 @@ impl ShardPool {
     /// How many inputs wait, by shard.
     pub(crate) fn waiting(&self) -> Vec<usize> {
         self.queues.0.iter().map(|queue| queue.len()).collect()
+    }
+
+    /// The workflows that objects start, for the one who runs them; `None` when somebody has them already.
+    pub(crate) fn take_started(&self) -> Option<workflows::Receiver<Started>> {
+        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        started.take()
     }
 
     /// Takes no more inputs. Those that wait are still handled.

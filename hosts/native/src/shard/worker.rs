@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use selvage_gateway::AskError;
-use selvage_object::{Delivery, Shard, SqlFault, SqlFaultKind, Timestamp};
+use selvage_object::{Delivery, Shard, SqlFault, SqlFaultKind, Started, Timestamp};
 use selvage_sqlite::Sqlite;
+use tokio::sync::mpsc;
 
 use super::answer::Answer;
 use super::batch::{Batch, sql_fault};
@@ -29,6 +30,8 @@ pub(crate) struct Worker {
     pub(crate) opener: Opener,
     pub(crate) queues: Queues,
     pub(crate) metrics: Arc<Metrics>,
+    /// Where workflows go that objects start.
+    pub(crate) started: mpsc::Sender<Started>,
     /// `None` while the database cannot be opened.
     pub(crate) shard: Option<Shard<Sqlite>>,
     pub(crate) watches: Watches,
@@ -78,7 +81,13 @@ impl Worker {
         match ran {
             Ok(Ok(())) => {
                 let queues = self.queues.clone();
-                held.release(&mut self.watches, |delivery| queues.of_delivery(delivery));
+                let started = &self.started;
+                held.release(
+                    &mut self.watches,
+                    |delivery| queues.of_delivery(delivery),
+                    // With too many waiting, or nobody to run them, it is lost; the object's timer starts it again.
+                    |workflow| drop(started.try_send(workflow)),
+                );
                 self.send_deliveries();
             }
             Ok(Err(fault)) => self.fail_batch(held, &fault),

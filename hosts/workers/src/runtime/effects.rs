@@ -2,11 +2,13 @@
 
 use std::rc::Rc;
 
-use selvage_object::{Delivery, Failure, Outcome};
+use selvage_gateway::Workflows;
+use selvage_object::{Delivery, Failure, Outcome, Started};
 
-use super::call;
 use super::home::Home;
+use super::host::WorkersHost;
 use super::moment::{moment, now};
+use super::{call, foundation};
 use crate::counts;
 use crate::wire::Reply;
 
@@ -26,7 +28,33 @@ impl Home {
                 home.bring(&hint).await;
             });
         }
+        for started in &outcome.started {
+            let (home, started) = (Rc::clone(self), started.clone());
+            self.background(async move {
+                home.work(&started).await;
+            });
+        }
         self.settle();
+    }
+
+    /// Runs a workflow that an object started, beside the shard, which it asks like anybody else.
+    async fn work(&self, started: &Started) {
+        match self.workflows().await {
+            Ok(workflows) => workflows.run(started).await,
+            // Its object's timer starts it again.
+            Err(reply) => {
+                tracing::error!(by = %started.by, status = reply.status(), "a workflow cannot run");
+            }
+        }
+    }
+
+    async fn workflows(&self) -> Result<Workflows<WorkersHost>, Reply> {
+        let deployment = self.deployment()?;
+        let identity = foundation::identity(&self.env, &deployment).await?;
+        let (name, key) =
+            foundation::signer(&deployment, &identity).map_err(|fault| Reply::from(Failure::Fault(fault)))?;
+        let host = WorkersHost::new(self.env.clone(), deployment.placement());
+        Ok(Workflows::new(host, name, key))
     }
 
     /// Sends what may leave, and sets the alarm for what may not yet.

@@ -70,11 +70,8 @@ impl Foundation {
     }
 
     fn room_identity(&self) -> Result<room::Identity, Fault> {
-        let damaged = |what: &str| Fault::corrupt(format!("the server's identity: {what}"));
-        let name = ServerName::parse(&self.deployment.server_name).map_err(|_| damaged("name"))?;
         let identity = self.identity.as_ref().ok_or_else(|| damaged("missing"))?;
-        let seed = seed(identity).ok_or_else(|| damaged("seed"))?;
-        let key = SigningKey::from_seed(&identity.key_id, &seed).map_err(|_| damaged("key id"))?;
+        let (name, key) = signer(&self.deployment, identity)?;
         Ok(room::Identity::new(name, key))
     }
 
@@ -89,6 +86,21 @@ impl Foundation {
             Class::Probe => registry.with(selvage_conformance::probe::Probe),
         })
     }
+}
+
+fn damaged(what: &str) -> Fault {
+    Fault::corrupt(format!("the server's identity: {what}"))
+}
+
+/// Who signs: the server's name, and its key.
+pub(super) fn signer(
+    deployment: &Deployment,
+    identity: &IdentityReply,
+) -> Result<(ServerName, SigningKey), Fault> {
+    let name = ServerName::parse(&deployment.server_name).map_err(|_| damaged("name"))?;
+    let seed = seed(identity).ok_or_else(|| damaged("seed"))?;
+    let key = SigningKey::from_seed(&identity.key_id, &seed).map_err(|_| damaged("key id"))?;
+    Ok((name, key))
 }
 
 fn seed(identity: &IdentityReply) -> Option<[u8; 32]> {

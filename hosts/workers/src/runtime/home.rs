@@ -87,7 +87,7 @@ impl Home {
         Ok(())
     }
 
-    fn deployment(&self) -> Result<Deployment, Reply> {
+    pub(super) fn deployment(&self) -> Result<Deployment, Reply> {
         Deployment::read(|name| variable(&self.env, name))
             .map_err(|error| Reply::Unavailable(error.to_string()))
     }

@@ -3,9 +3,11 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::{Either, select};
 use futures_util::{StreamExt, pin_mut};
-use selvage_gateway::{AskError, Host};
+use selvage_event::ServerName;
+use selvage_gateway::{AskError, Host, RemoteError, RemoteResponse};
 use selvage_object::{ObjectKey, Placement, ShardId, Timestamp};
 use worker::{Delay, Env, WebSocket};
 
@@ -68,6 +70,15 @@ impl Host for WorkersHost {
 
     fn random(&self) -> [u8; 32] {
         moment::random()
+    }
+
+    async fn exchange(
+        &self,
+        to: &ServerName,
+        _: http::Request<Bytes>,
+        _: u64,
+    ) -> Result<RemoteResponse, RemoteError> {
+        Err(RemoteError::Unreachable(format!("{to} is not there")))
     }
 
     async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {

@@ -1,8 +1,13 @@
-//! What the gateway needs of a host.
+//! What the gateway and the workflows need of a host.
 
 use std::future::Future;
 
+use bytes::Bytes;
+use http::Request;
+use selvage_event::ServerName;
 use selvage_object::{ObjectKey, Refusal, Timestamp};
+
+use crate::{RemoteError, RemoteResponse};
 
 #[cfg(not(target_arch = "wasm32"))]
 mod bounds {
@@ -50,7 +55,7 @@ pub enum AskError {
     Stopping,
 }
 
-/// The ground that the gateway stands on. Hosts implement it; the gateway clones it freely.
+/// The ground that the gateway and the workflows stand on. Hosts implement it; it is cloned freely.
 pub trait Host: Clone + MaybeSend + MaybeSync + 'static {
     /// Gives one command (JSON) to one object and returns its reply (JSON), once the command's writes are durable.
     ///
@@ -79,6 +84,21 @@ pub trait Host: Clone + MaybeSend + MaybeSync + 'static {
 
     /// 32 fresh, unpredictable bytes.
     fn random(&self) -> [u8; 32];
+
+    /// Sends a request to another Matrix server: finds it by its name (spec: server-server-api §resolving-server-names),
+    /// connects with TLS that is verified for the right name, and returns its answer as it arrives. The request's URI is a path
+    /// with a query; it is signed already, and goes out as it is. Redirects are not followed. Private and loopback addresses
+    /// are refused unless the operator allows them. `timeout_ms` bounds the time until the answer begins, and the time between
+    /// two chunks of its body.
+    ///
+    /// # Errors
+    /// [`RemoteError`], but not [`RemoteError::Refused`]: every status is an answer here.
+    fn exchange(
+        &self,
+        to: &ServerName,
+        request: Request<Bytes>,
+        timeout_ms: u64,
+    ) -> impl Future<Output = Result<RemoteResponse, RemoteError>> + MaybeSend;
 
     /// Runs work that takes long (a password hash) where it does not hold up other requests.
     fn compute<T: Send + 'static>(

@@ -1,0 +1,17 @@
+//! Procedures over several objects and other servers: joining a remote room, fetching missing events, delivering to a
+//! destination.
+//!
+//! A workflow is async and keeps nothing that matters in memory: it can be stopped anywhere and started again. It asks
+//! objects and talks to other servers through [`Host`], which is all that it knows of the host. It may not depend on an
+//! object crate, on the gateway, or on anything that does I/O, reads a clock or makes random bytes.
+//!
+//! Some are run by the gateway as part of a request, others are started by objects ([`selvage_object::Turn::start`]); hosts
+//! hand those to [`Workflows::run`].
+
+mod host;
+mod remote;
+mod workflows;
+
+pub use host::{AskError, Host, MaybeSend, MaybeSync, STORAGE_FULL};
+pub use remote::{RemoteBody, RemoteChunks, RemoteError, RemoteResponse};
+pub use workflows::Workflows;

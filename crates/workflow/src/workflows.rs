@@ -1,0 +1,92 @@
+//! What all workflows stand on.
+
+use std::sync::Arc;
+
+use selvage_event::{ServerName, SigningKey};
+use selvage_object::{ObjectKey, Started, Timestamp};
+use selvage_protocol::Ask;
+use serde::Serialize;
+
+use crate::{AskError, Host};
+
+/// A host to stand on, and who this server is. Cheap to clone.
+pub struct Workflows<H> {
+    inner: Arc<Inner<H>>,
+}
+
+struct Inner<H> {
+    host: H,
+    server_name: ServerName,
+    signing_key: SigningKey,
+}
+
+impl<H> Clone for Workflows<H> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+        }
+    }
+}
+
+impl<H: Host> Workflows<H> {
+    /// The workflows of the server of this name and key.
+    #[must_use]
+    pub fn new(host: H, server_name: ServerName, signing_key: SigningKey) -> Self {
+        let inner = Inner {
+            host,
+            server_name,
+            signing_key,
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// The host.
+    #[must_use]
+    pub fn host(&self) -> &H {
+        &self.inner.host
+    }
+
+    /// The name of this server.
+    #[must_use]
+    pub fn server_name(&self) -> &ServerName {
+        &self.inner.server_name
+    }
+
+    /// The key that this server signs with.
+    #[must_use]
+    pub fn signing_key(&self) -> &SigningKey {
+        &self.inner.signing_key
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.inner.host.now()
+    }
+
+    /// Asks an object and reads its reply.
+    ///
+    /// # Errors
+    /// See [`AskError`].
+    pub async fn ask<C: Ask>(&self, to: ObjectKey, command: C) -> Result<C::Reply, AskError> {
+        let command = encode(&command.into_message())?;
+        let reply = self.inner.host.ask(&to, command).await?;
+        serde_json::from_slice(&reply)
+            .map_err(|error| AskError::Unavailable(format!("a reply that makes no sense: {error}")))
+    }
+
+    /// Runs a workflow that an object started. It never fails: what goes wrong is recorded with the object, which starts it
+    /// again when there is still something to do.
+    #[allow(clippy::unused_async, reason = "every workflow asks and waits")]
+    pub async fn run(&self, started: &Started) {
+        // A newer program may have started it, during an update: the object's timer starts it again there.
+        tracing::warn!(by = %started.by, "a workflow that this version does not know");
+    }
+}
+
+fn encode(message: &impl Serialize) -> Result<Vec<u8>, AskError> {
+    serde_json::to_vec(message)
+        .map_err(|error| AskError::Unavailable(format!("a command without JSON form: {error}")))
+}
