@@ -402,6 +402,7 @@ impl<S: Storage> Shard<S> {
     fn turn(&mut self, moment: Moment, key: &ObjectKey, input: &Input<'_>) -> Result<Done, Failure> {
         let object = self.registry.get(key.kind()).ok_or_else(|| unknown_kind(key))?;
         let mut loaded = self.cache.take(key);
+        let was_kept = loaded.is_some();
         let mut wrote = false;
         let mut result = None;
         let mut seq = self.last_seq;
@@ -428,7 +429,7 @@ impl<S: Storage> Shard<S> {
             (Ok(()), Some(done)) => done,
             (settled, _) => {
                 if !wrote && !changed {
-                    self.keep(key, loaded);
+                    self.keep(key, loaded.filter(|loaded| was_kept || loaded.exists));
                 }
                 return Err(settled
                     .err()
@@ -436,12 +437,12 @@ impl<S: Storage> Shard<S> {
             }
         };
         self.last_seq = seq;
-        self.settle(key, loaded, &done);
+        self.settle(key, loaded, was_kept || changed, &done);
         Ok(self.dispatch(done))
     }
 
     /// Brings the shard's own memory in step with a turn that succeeded.
-    fn settle(&mut self, key: &ObjectKey, mut loaded: Option<Loaded>, done: &Done) {
+    fn settle(&mut self, key: &ObjectKey, mut loaded: Option<Loaded>, keep: bool, done: &Done) {
         if let Some(loaded) = loaded.as_mut()
             && done.wrote
             && !loaded.exists
@@ -449,7 +450,7 @@ impl<S: Storage> Shard<S> {
             loaded.exists = true;
             self.next_number = self.next_number.max(loaded.number + 1);
         }
-        self.keep(key, loaded);
+        self.keep(key, loaded.filter(|loaded| keep || loaded.exists));
     }
 
     fn dispatch(&mut self, mut done: Done) -> Done {
@@ -462,9 +463,9 @@ impl<S: Storage> Shard<S> {
         done
     }
 
-    /// Keeps the memory of an object that exists. One that does not has no number of its own yet.
+    /// Keeps the memory of an object: of one that exists, and of one without rows when a turn changed it.
     fn keep(&mut self, key: &ObjectKey, loaded: Option<Loaded>) {
-        let Some(mut loaded) = loaded.filter(|loaded| loaded.exists) else {
+        let Some(mut loaded) = loaded else {
             return;
         };
         let Some(object) = self.registry.get(key.kind()) else {
@@ -517,6 +518,10 @@ impl Context {
             Some(loaded) => loaded,
             none => none.insert(self.load(sql, object, moment, key)?),
         };
+        if !loaded.exists {
+            // Another object may have come to be under the number that this one would have had.
+            loaded.number = self.next;
+        }
         let mut turn = Turn::new(sql, key, loaded.number, loaded.exists, moment, self.version_floor);
         let handled = guarded(|| handle(object, loaded.memory.as_mut(), &mut turn, input));
         *wrote = turn.rows_written() > 0;

@@ -8,7 +8,7 @@
 
 mod common;
 
-use common::notebook::{Command, End, Notebook};
+use common::notebook::{Command, End, Notebook, Pages};
 use common::world::{World, object_in};
 use selvage_object::{Failure, Fault, ObjectKey};
 
@@ -185,4 +185,34 @@ fn a_version_can_be_read_without_a_trace_and_rises_with_wakes() {
     let moment = world.moment();
     assert_eq!(world.shards[0].version(moment, &unborn), Ok(0));
     assert_eq!(world.count(0, "SELECT count(*) FROM objects"), 1);
+}
+
+/// What objects without rows keep in mind costs no row, and they do not get in each other's way when they get some.
+#[test]
+fn objects_without_rows_remember_until_their_memory_is_dropped() {
+    let mut world = World::new();
+    let (one, other) = (object_in(0, 0), object_in(0, 1));
+    for object in [&one, &other] {
+        world.do_ask(object, &Command::Think { n: 1 });
+        world.do_ask(object, &Command::Read);
+        assert!(world.ask(object, &note(1, End::Refusal)).reply.is_err());
+    }
+    assert_eq!(world.count(0, "SELECT count(*) FROM objects"), 0);
+    world.do_ask(&one, &Command::Think { n: 2 });
+    world.do_ask(&other, &note(3, End::Well));
+    world.do_ask(&one, &note(4, End::Well));
+    assert_eq!((world.notes(&one), world.notes(&other)), (me(&[4]), me(&[3])));
+    let thoughts = |world: &mut World| {
+        let reply = world.ask(&other, &Command::Read).reply.unwrap();
+        serde_json::from_slice::<Pages>(&reply).unwrap().thoughts
+    };
+    assert_eq!(
+        thoughts(&mut world),
+        [0; 0],
+        "a turn that failed after a change dropped it"
+    );
+    world.do_ask(&other, &Command::Think { n: 5 });
+    assert_eq!(thoughts(&mut world), [5]);
+    world.crash(0);
+    assert_eq!(thoughts(&mut world), [0; 0]);
 }

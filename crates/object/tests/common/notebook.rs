@@ -64,6 +64,10 @@ pub enum Command {
         n: u64,
     },
     Read,
+    /// Has `n` in mind without writing it down.
+    Think {
+        n: u64,
+    },
     SetTimer {
         name: String,
         due: u64,
@@ -78,6 +82,7 @@ pub enum Command {
 pub struct Pages {
     pub memory: Vec<(String, u64)>,
     pub rows: Vec<(String, u64)>,
+    pub thoughts: Vec<u64>,
 }
 
 /// The kind.
@@ -97,6 +102,7 @@ pub struct Notebook {
 #[derive(Default)]
 pub struct Memory {
     notes: Vec<(String, u64)>,
+    thoughts: Vec<u64>,
 }
 
 const SELECT: &str = "SELECT sender, n FROM notes WHERE object = ?1 ORDER BY at";
@@ -150,7 +156,10 @@ impl Object for Notebook {
 
     fn load(&self, turn: &Turn<'_>) -> Result<Memory, Fault> {
         self.loads.set(self.loads.get() + 1);
-        Ok(Memory { notes: stored(turn)? })
+        Ok(Memory {
+            notes: stored(turn)?,
+            thoughts: Vec::new(),
+        })
     }
 
     fn handle(
@@ -187,6 +196,7 @@ impl Object for Notebook {
                 turn.hint(to, &Command::Told { sender: own, n })?;
             }
             Command::Read => {}
+            Command::Think { n } => memory.change().thoughts.push(n),
             Command::SetTimer { name, due } => turn.set_timer(timer(&name), Timestamp(due))?,
             Command::StopTimer { name } => turn.stop_timer(&name)?,
         }
@@ -196,6 +206,7 @@ impl Object for Notebook {
         let pages = Pages {
             memory: memory.notes.clone(),
             rows: stored(turn)?,
+            thoughts: memory.thoughts.clone(),
         };
         Ok(serde_json::to_vec(&pages).unwrap())
     }
