@@ -19,6 +19,7 @@ const main :Workerd.Worker = (
   bindings = [
     (name = "PROBE", durableObjectNamespace = "ProbeShard"),
     (name = "ROOM", durableObjectNamespace = "RoomShard"),
+    (name = "DESTINATION", durableObjectNamespace = "DestinationShard"),
     (name = "SERVER", durableObjectNamespace = "ServerShard"),
     (name = "SELVAGE_SERVER_NAME", text = "conformance.test"),
     (name = "SELVAGE_SHARDS", text = "4"),
@@ -27,6 +28,7 @@ const main :Workerd.Worker = (
   durableObjectNamespaces = [
     (className = "ProbeShard", uniqueKey = "probe", enableSql = true),
     (className = "RoomShard", uniqueKey = "room", enableSql = true),
+    (className = "DestinationShard", uniqueKey = "destination", enableSql = true),
     (className = "ServerShard", uniqueKey = "server", enableSql = true),
   ],
   durableObjectStorage = (localDisk = "disk"),

@@ -27,6 +27,7 @@ const main :Workerd.Worker = (
   bindings = [
     (name = "ROOM", durableObjectNamespace = "RoomShard"),
     (name = "USER", durableObjectNamespace = "UserShard"),
+    (name = "DESTINATION", durableObjectNamespace = "DestinationShard"),
     (name = "SERVER", durableObjectNamespace = "ServerShard"),
     (name = "SELVAGE_SERVER_NAME", fromEnvironment = "SELVAGE_SERVER_NAME"),
     (name = "SELVAGE_SHARDS", fromEnvironment = "SELVAGE_SHARDS"),
@@ -45,6 +46,7 @@ const main :Workerd.Worker = (
   durableObjectNamespaces = [
     (className = "RoomShard", uniqueKey = "room", enableSql = true),
     (className = "UserShard", uniqueKey = "user", enableSql = true),
+    (className = "DestinationShard", uniqueKey = "destination", enableSql = true),
     (className = "ServerShard", uniqueKey = "server", enableSql = true),
   ],
   durableObjectStorage = (localDisk = "disk"),

@@ -5,11 +5,13 @@
 //!
 //! It may not depend on anything but `selvage-object`, and does nothing but describe.
 
+pub mod destination;
 pub mod errcode;
 pub mod federation;
 pub mod room;
 pub mod server;
 pub mod user;
+pub mod work;
 
 use selvage_object::{Kind, ObjectKey};
 use serde::{Serialize, de::DeserializeOwned};
@@ -37,6 +39,12 @@ pub fn room_key(room_id: &str) -> ObjectKey {
 #[must_use]
 pub fn user_key(user_id: &str) -> ObjectKey {
     ObjectKey::new(Kind::User, user_id)
+}
+
+/// The key of a remote server.
+#[must_use]
+pub fn destination_key(server_name: &str) -> ObjectKey {
+    ObjectKey::new(Kind::Destination, server_name)
 }
 
 /// The key of the server's own object, of which there is one.

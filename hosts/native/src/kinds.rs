@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use selvage_destination::DestinationObject;
 use selvage_event::{IdError, ServerName, SigningKey};
 use selvage_object::Registry;
 use selvage_room::{Identity, RoomObject};
@@ -27,5 +28,6 @@ fn registry(server_name: ServerName, key: SigningKey) -> Registry {
     Registry::new()
         .with(RoomObject::new(Identity::new(server_name, key)))
         .with(UserObject::new())
+        .with(DestinationObject::new())
         .with(ServerObject::new())
 }

@@ -9,6 +9,8 @@ pub(crate) enum Class {
     Room,
     /// Some local users.
     User,
+    /// Some remote servers.
+    Destination,
     /// The server itself.
     Server,
     /// Probes of the conformance suite.
@@ -20,6 +22,7 @@ impl Class {
     const ALL: &[Self] = &[
         Self::Room,
         Self::User,
+        Self::Destination,
         Self::Server,
         #[cfg(feature = "conformance")]
         Self::Probe,
@@ -30,6 +33,7 @@ impl Class {
         match self {
             Self::Room => Kind::Room,
             Self::User => Kind::User,
+            Self::Destination => Kind::Destination,
             Self::Server => Kind::Server,
             #[cfg(feature = "conformance")]
             Self::Probe => Kind::Probe,
@@ -41,6 +45,7 @@ impl Class {
         match self {
             Self::Room => "ROOM",
             Self::User => "USER",
+            Self::Destination => "DESTINATION",
             Self::Server => "SERVER",
             #[cfg(feature = "conformance")]
             Self::Probe => "PROBE",
@@ -73,7 +78,7 @@ mod tests {
 
     #[test]
     fn shards_of_other_programs_have_no_class() {
-        for name in ["", "room", "rooms/a", "destination/3", "0"] {
+        for name in ["", "room", "rooms/a", "directory/3", "0"] {
             assert_eq!(Class::of(&ShardId::new(name)), None, "{name}");
         }
     }

@@ -10,6 +10,7 @@ mod post;
 
 use std::collections::BTreeMap;
 
+use selvage_destination::DestinationObject;
 use selvage_event::{ServerName, SigningKey};
 use selvage_object::{
     Delivery, Failure, Moment, ObjectKey, Param, Placement, REDELIVERY_CHECK_MS, Registry, Row, Shard,
@@ -143,6 +144,7 @@ impl Server {
             let registry = Registry::new()
                 .with(self.rooms.clone())
                 .with(UserObject::new())
+                .with(DestinationObject::new())
                 .with(ServerObject::new());
             let limits = ShardLimits {
                 loaded_bytes_max: self.layout.loaded_bytes_max,

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
+use selvage_destination::DestinationObject;
 use selvage_event::{ServerName, SigningKey};
 use selvage_gateway::{AskError, Host, RemoteError, RemoteResponse};
 use selvage_object::{
@@ -203,6 +204,7 @@ fn open() -> Shard<Sqlite> {
     let registry = Registry::new()
         .with(RoomObject::new(Identity::new(name, key)))
         .with(UserObject::new())
+        .with(DestinationObject::new())
         .with(ServerObject::new());
     let limits = ShardLimits {
         loaded_bytes_max: 1 << 20,

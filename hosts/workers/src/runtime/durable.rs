@@ -65,6 +65,11 @@ class!(
     Class::User
 );
 class!(
+    /// A shard of remote servers.
+    DestinationShard,
+    Class::Destination
+);
+class!(
     /// The shard of the server object.
     ServerShard,
     Class::Server

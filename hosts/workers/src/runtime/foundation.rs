@@ -6,6 +6,7 @@ use std::cell::RefCell;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use selvage_destination::DestinationObject;
 use selvage_event::{ServerName, SigningKey};
 use selvage_object::{Fault, Registry, Sql};
 use selvage_protocol::server::{Identity, IdentityReply, ServerCommand};
@@ -81,6 +82,7 @@ impl Foundation {
         Ok(match class {
             Class::Room => registry.with(RoomObject::new(self.room_identity()?)),
             Class::User => registry.with(UserObject::new()),
+            Class::Destination => registry.with(DestinationObject::new()),
             Class::Server => registry.with(ServerObject::new()),
             #[cfg(feature = "conformance")]
             Class::Probe => registry.with(selvage_conformance::probe::Probe),
