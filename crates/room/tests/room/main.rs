@@ -11,6 +11,7 @@ mod attacks;
 mod create;
 mod fixture;
 mod foreign;
+mod forks;
 mod gaps;
 mod history;
 mod hostile;
