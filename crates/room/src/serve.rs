@@ -136,7 +136,7 @@ fn kept(view: View<'_>, id: &EventId) -> Result<Option<Kept>, Fault> {
     Ok(view.other(id)?.map(|other| Kept {
         event: other.event,
         before: other.before,
-        is_redacted: false,
+        is_redacted: other.redacted_by.is_some(),
     }))
 }
 

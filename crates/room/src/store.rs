@@ -301,14 +301,16 @@ impl Work<'_, '_> {
     fn set_aside(&mut self, aside: &Aside<'_>) -> Result<(), Failure> {
         let event = aside.event;
         let mut head = self.view().any_head()?.clone();
-        let known = self.view().other(event.event_id())?.and_then(|other| other.ord);
+        let other = self.view().other(event.event_id())?;
+        let redacted_by = other.as_ref().and_then(|other| other.redacted_by);
+        let known = other.and_then(|other| other.ord);
         let ord = match aside.status {
             // A rejected event is in no chain.
             Status::Rejected => known,
             Status::Outlier | Status::SoftFailed => self.number(&mut head, event, known)?,
         };
-        let sql = "INSERT OR REPLACE INTO room_others (object, event_id, status, state, ord, why, json) \
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let sql = "INSERT OR REPLACE INTO room_others (object, event_id, status, state, ord, why, redacted_by, json) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
         let id = event_ref::pack(event.event_id().as_str());
         let root = aside.before.map(State::root);
         let params = [
@@ -318,11 +320,12 @@ impl Work<'_, '_> {
                 .map_or(Param::Null, |root| Param::Blob(root.as_bytes())),
             ord.map_or(Param::Null, Param::Integer),
             Param::optional_text(aside.why.as_deref()),
+            redacted_by.map_or(Param::Null, Param::Integer),
             Param::Text(event.json()),
         ];
         self.turn.write(sql, &params)?;
         self.memory.change().head = Some(head);
         self.know(event, aside.status == Status::Rejected);
-        Ok(())
+        self.redact_aside_by_held(event)
     }
 }

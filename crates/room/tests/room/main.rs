@@ -13,6 +13,7 @@ mod fixture;
 mod foreign;
 mod forks;
 mod gaps;
+mod held;
 mod history;
 mod hostile;
 mod membership;
