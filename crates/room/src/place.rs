@@ -2,7 +2,7 @@
 //! types of the event crate's pipeline, and storage takes nothing else.
 
 use selvage_event::pipeline::ChainError;
-use selvage_event::{CheckedEvent, Event, Refusal, authorise_at_extremities};
+use selvage_event::{CheckedEvent, Event, Refusal, Unwanted, authorise_at_extremities};
 use selvage_object::{Failure, Fault};
 
 use crate::accept::Work;
@@ -83,14 +83,15 @@ impl Work<'_, '_> {
             // The past is not resolved with the present: they may differ in everything.
             return match by_state.authorise_history(&self.view().at(head))? {
                 Ok(historical) => self.store_past(&Past::of(&historical, before), limit),
-                Err(failed) => self.keep_soft_failed(&failed, before, how),
+                Err(rejected) => self.keep_rejected(&rejected, Some(before), how),
             };
         }
         // Only now, since it costs a resolution, which whoever cites odd predecessors could make us do for nothing.
         let current = self.current_with(before)?;
         match by_state.authorise_now(&self.view().at(current))? {
             Ok(authorised) => self.store(authorised, before, how),
-            Err(failed) => self.keep_soft_failed(&failed, before, how),
+            Err(Unwanted::SoftFailed(failed)) => self.keep_soft_failed(&failed, before, how),
+            Err(Unwanted::Rejected(rejected)) => self.keep_rejected(&rejected, Some(before), how),
         }
     }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use selvage_event::{
-    AuthorisedEvent, ChainAuthorised, Event, EventId, HistoricalEvent, KnownEvent, RejectedEvent,
+    AuthorisedEvent, Event, EventId, HistoricalEvent, KnownEvent, OutlierEvent, RejectedEvent,
     SoftFailedEvent,
 };
 use selvage_object::{Failure, Fault, INTEGER_MAX, Param, Refusal};
@@ -289,7 +289,7 @@ impl Work<'_, '_> {
     }
 
     /// Keeps an event whose place is not known.
-    pub(crate) fn keep_outlier(&mut self, outlier: &ChainAuthorised) -> Result<(), Failure> {
+    pub(crate) fn keep_outlier(&mut self, outlier: &OutlierEvent) -> Result<(), Failure> {
         self.set_aside(&Aside {
             event: outlier.event(),
             status: Status::Outlier,

@@ -317,7 +317,7 @@ fn attack_4_create_events() {
             room.refuses(
                 "a second create event",
                 &second,
-                Outcome::SoftFailed,
+                Outcome::Rejected,
                 "CreateSecond",
             );
         } else {
@@ -333,6 +333,69 @@ fn attack_4_create_events() {
                 Outcome::Dropped,
                 "another room",
             );
+        }
+    }
+}
+
+/// The server that the room is named after, or whoever has that name today, begins the room anew with itself in power.
+#[test]
+fn attack_4_a_room_that_is_begun_anew() {
+    for version in RoomVersion::ALL
+        .into_iter()
+        .filter(|version| *version < RoomVersion::V12)
+    {
+        for supplied in [false, true] {
+            let mut room = Foreign::new(version);
+            let thief = user("@thief:remote.test");
+            let content = json!({ "room_version": version.as_str(), "creator": thief.as_str() });
+            let mut anew = room.remote.fork();
+            let mut template = anew.template(&thief, "m.room.create", Some(""), content);
+            template.prev_events = Vec::new();
+            template.auth_events = Vec::new();
+            // Later and, by its id, last: resolution would take it.
+            template.depth = 1;
+            let create = anew.sign(template);
+            anew.take(&create);
+            let mut events = vec![create.clone()];
+            for (kind, key, content) in [
+                ("m.room.member", thief.as_str(), json!({ "membership": "join" })),
+                (
+                    "m.room.power_levels",
+                    "",
+                    json!({ "users": { thief.as_str(): 100 } }),
+                ),
+                (
+                    "m.room.member",
+                    creator().as_str(),
+                    json!({ "membership": "ban" }),
+                ),
+            ] {
+                let mut template = anew.template(&thief, kind, Some(key), content);
+                template
+                    .auth_events
+                    .retain(|id| events.iter().any(|event| event.event_id() == id));
+                let event = anew.sign(template);
+                anew.take(&event);
+                events.push(event);
+            }
+            let before = room.seen();
+            if supplied {
+                room.supply(events.iter().map(raw).collect());
+            }
+            let outcomes: Vec<Outcome> = room
+                .receive(&events.iter().collect::<Vec<_>>())
+                .verdicts
+                .iter()
+                .map(|verdict| verdict.outcome)
+                .collect();
+            assert!(
+                outcomes
+                    .iter()
+                    .all(|outcome| matches!(outcome, Outcome::Rejected | Outcome::Known)),
+                "version {version}: {outcomes:?}"
+            );
+            assert_eq!(room.seen(), before, "version {version}");
+            assert_eq!(room.membership(creator().as_str()), "join");
         }
     }
 }

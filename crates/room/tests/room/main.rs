@@ -16,6 +16,7 @@ mod gaps;
 mod held;
 mod history;
 mod hostile;
+mod joining;
 mod membership;
 mod messages;
 mod profile;
