@@ -228,6 +228,11 @@ impl RemoteRoom {
         built.expect("a valid event").event().clone()
     }
 
+    /// Goes on with another state, as one who knows what branches came to.
+    pub fn set_state(&mut self, state: BTreeMap<(String, String), EventId>) {
+        self.state = state;
+    }
+
     /// Goes on after an event that somebody made.
     pub fn take(&mut self, event: &Event) {
         if let Some(state_key) = event.state_key() {
