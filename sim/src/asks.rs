@@ -1,6 +1,6 @@
 //! What clients ask, in short.
 
-use selvage_event::{Template, UserId};
+use selvage_event::{RoomVersion, Template, UserId};
 use selvage_object::{Failure, ObjectKey};
 use selvage_protocol::room::{
     ChangeMembership, Create, MembershipAction, NewState, Send, SendReply, SetReceipt, Viewer,
@@ -102,13 +102,13 @@ pub fn usual_state(creator: &str, version: &str, join_rule: &str, history: &str)
 /// When the event cannot be built.
 #[must_use]
 pub fn create_event(server: &Server, creator: &str, version: &str, name: &str) -> (String, Json) {
-    let room_version = version.parse().expect("a room version");
+    let room_version: RoomVersion = version.parse().expect("a room version");
     let room_id = format!("!{name}:{}", server.name());
     let mut content = Map::from_iter([
         ("room_version".to_owned(), Value::from(version)),
         ("org.example.name".to_owned(), Value::from(name)),
     ]);
-    if version == "10" {
+    if room_version.rules().auth.creator_field {
         content.insert("creator".to_owned(), Value::from(creator));
     }
     let template = Template {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use selvage_event::{EventId, Map, PublicKey, RoomId, RoomVersion, ServerName, SigningKey, Template, UserId};
-use selvage_event::{auth_types_for, build};
+use selvage_event::{Event, EventId, Map, PublicKey, RoomId, RoomVersion, ServerName, SigningKey, Template};
+use selvage_event::{UserId, auth_types_for};
 use selvage_object::ObjectKey;
 use selvage_protocol::federation::{Begin, Place, ServerKey, Supply, SupplyState};
 use selvage_protocol::{Json, room_key};
@@ -116,13 +116,19 @@ impl RemoteRoom {
     /// The keys that verify the room's events.
     #[must_use]
     pub fn keys(&self) -> Vec<ServerKey> {
+        vec![self.key_of(self.server.as_str())]
+    }
+
+    /// The key of any server that takes part in the room: all sign with the same one.
+    #[must_use]
+    pub fn key_of(&self, server: &str) -> ServerKey {
         let key = PublicKey::from_base64(&self.key.public_key_base64(), i64::MAX).expect("a key");
-        vec![ServerKey {
-            server: self.server.as_str().to_owned(),
+        ServerKey {
+            server: server.to_owned(),
             key_id: KEY_ID.to_owned(),
             public_key: key.to_base64(),
             valid_until_ts: i64::MAX,
-        }]
+        }
     }
 
     /// The room as it is now, to go on from: two copies that go on make a fork. The copies keep no list of what was sent.
@@ -179,42 +185,62 @@ impl RemoteRoom {
         state_key: Option<&str>,
         content: Value,
     ) -> (EventId, Json) {
+        let event = self.sign(self.template(sender, kind, state_key, content));
+        self.others.clear();
+        if kind == "m.room.create" {
+            self.room_id = Some(event.room_id().clone());
+        }
+        self.last = Some(event.event_id().clone());
+        self.depth = event.depth();
+        (event.event_id().clone(), raw(&event))
+    }
+
+    /// The event that somebody would send next, to be changed before it is signed.
+    #[must_use]
+    pub fn template(&self, sender: &UserId, kind: &str, state_key: Option<&str>, content: Value) -> Template {
         let content: Map = serde_json::from_value(content).expect("an object");
-        let creates = kind == "m.room.create";
         let named = || RoomId::parse(format!("!remote{}:{}", self.version, self.server)).expect("a room id");
-        let made_by_hash = creates && self.version.rules().auth.privileged_creators;
+        let made_by_hash = kind == "m.room.create" && self.version.rules().auth.privileged_creators;
         let room_id = match &self.room_id {
             Some(room_id) => Some(room_id.clone()),
             None => (!made_by_hash).then(named),
         };
-        self.depth += 1;
-        let template = Template {
+        let depth = self.depth + 1;
+        Template {
             room_id,
             sender: sender.clone(),
             kind: kind.to_owned(),
             state_key: state_key.map(str::to_owned),
             auth_events: self.auth_events(sender, kind, state_key, &content),
             content,
-            prev_events: self
-                .last
-                .iter()
-                .cloned()
-                .chain(std::mem::take(&mut self.others))
-                .collect(),
-            depth: self.depth,
-            origin_server_ts: i64::try_from(EPOCH.0).expect("a time") + self.depth,
+            prev_events: self.last.iter().chain(&self.others).cloned().collect(),
+            depth,
+            origin_server_ts: i64::try_from(EPOCH.0).expect("a time") + depth,
             redacts: None,
-        };
-        let built = template
-            .build(self.version, &self.server, &self.key)
-            .expect("a valid event");
-        if creates {
-            self.room_id = Some(build::room_id_of_create(&built));
         }
-        let event = built.event();
+    }
+
+    /// Signs an event in the name of its sender's server.
+    #[must_use]
+    pub fn sign(&self, template: Template) -> Event {
+        let server = template.sender.server_name();
+        let built = template.build(self.version, &server, &self.key);
+        built.expect("a valid event").event().clone()
+    }
+
+    /// Goes on with another state, as one who knows what branches came to.
+    pub fn set_state(&mut self, state: BTreeMap<(String, String), EventId>) {
+        self.state = state;
+    }
+
+    /// Goes on after an event that somebody made.
+    pub fn take(&mut self, event: &Event) {
+        if let Some(state_key) = event.state_key() {
+            let key = (event.kind().to_owned(), state_key.to_owned());
+            self.state.insert(key, event.event_id().clone());
+        }
         self.last = Some(event.event_id().clone());
-        let raw = RawValue::from_string(event.json().to_owned()).expect("an event is JSON");
-        (event.event_id().clone(), raw)
+        self.depth = event.depth();
     }
 
     fn auth_events(
@@ -232,6 +258,14 @@ impl RemoteRoom {
 
     /// Gives the room to a server, as a join does: everything as outliers, then the last state event placed behind the gap.
     pub fn give_to(&self, server: &mut Server, asked: &mut dyn FnMut()) {
+        self.give_with_keys(server, &self.keys(), asked);
+    }
+
+    /// As [`Self::give_to`], with the keys of all servers that have users in the room.
+    ///
+    /// # Panics
+    /// When the room does not take it.
+    pub fn give_with_keys(&self, server: &mut Server, keys: &[ServerKey], asked: &mut dyn FnMut()) {
         let room = self.room();
         let version = self.version.as_str().to_owned();
         server.ask(&room, Begin { version }).expect("a room begins");
@@ -241,7 +275,7 @@ impl RemoteRoom {
             let events = piece.iter().map(|(_, event)| event.clone()).collect();
             let supply = Supply {
                 events,
-                keys: self.keys(),
+                keys: keys.to_vec(),
             };
             server.ask(&room, supply).expect("events are supplied");
             asked();
@@ -260,7 +294,7 @@ impl RemoteRoom {
         let place = Place {
             origin: self.server.as_str().to_owned(),
             event: last.clone(),
-            keys: self.keys(),
+            keys: keys.to_vec(),
             history_before: None,
         };
         let reply = server.ask(&room, place).expect("the event is placed");
@@ -271,4 +305,13 @@ impl RemoteRoom {
         );
         asked();
     }
+}
+
+/// An event in the form that servers exchange.
+///
+/// # Panics
+/// Never: an event is JSON.
+#[must_use]
+pub fn raw(event: &Event) -> Json {
+    RawValue::from_string(event.json().to_owned()).expect("an event is JSON")
 }

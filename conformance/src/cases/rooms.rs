@@ -6,6 +6,7 @@ use selvage_event::RoomVersion;
 use selvage_object::{Failure, ObjectKey};
 use selvage_protocol::federation::{EventsById, Missing, Outcome, ReceiveReply, StateIds};
 use selvage_protocol::room::RoomCommand;
+use selvage_sim::remote::RemoteRoom;
 use selvage_sim::war::{War, war};
 use selvage_sim::{Layout, Server};
 
@@ -29,27 +30,7 @@ pub(super) fn rooms_end_alike(host: &dyn HostUnderTest) {
                 _ => {}
             }
         }
-        let (last, _) = room.sent.last().expect("there are events");
-        let missing = RoomCommand::Missing(Missing {});
-        both(host, &mut reference, &key, &missing);
-        for event_id in extremities(&mut reference, &key)
-            .iter()
-            .map(String::as_str)
-            .chain([last.as_str()])
-        {
-            let state = RoomCommand::StateIds(StateIds {
-                server: SERVER.to_owned(),
-                event_id: event_id.to_owned(),
-            });
-            both(host, &mut reference, &key, &state);
-            let ids = vec![event_id.to_owned()];
-            both(
-                host,
-                &mut reference,
-                &key,
-                &RoomCommand::EventsById(EventsById { ids }),
-            );
-        }
+        ends_alike(host, &mut reference, &room);
     }
     for outcome in [
         Outcome::Accepted,
@@ -58,6 +39,25 @@ pub(super) fn rooms_end_alike(host: &dyn HostUnderTest) {
         Outcome::Waiting,
     ] {
         assert!(outcomes.contains(&outcome), "no event was {outcome:?}");
+    }
+}
+
+/// What is missing, and the state at each end of the graph, told by both.
+fn ends_alike(host: &dyn HostUnderTest, reference: &mut Server, room: &RemoteRoom) {
+    let key = room.room();
+    both(host, reference, &key, &RoomCommand::Missing(Missing {}));
+    let (last, _) = room.sent.last().expect("there are events");
+    let ends = extremities(reference, &key);
+    for event_id in ends.iter().map(String::as_str).chain([last.as_str()]) {
+        let state = StateIds {
+            server: SERVER.to_owned(),
+            event_id: event_id.to_owned(),
+        };
+        both(host, reference, &key, &RoomCommand::StateIds(state));
+        let event = EventsById {
+            ids: vec![event_id.to_owned()],
+        };
+        both(host, reference, &key, &RoomCommand::EventsById(event));
     }
 }
 

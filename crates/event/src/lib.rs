@@ -11,14 +11,35 @@
 //! ```text
 //! raw JSON ── ReceivedEvent::parse ──> ReceivedEvent ── verify ──> CheckedEvent
 //! Template ── Template::build ───────────────────────────────────> CheckedEvent
-//! CheckedEvent ── authorise_by_auth_events ──> ChainAuthorised   (enough for an outlier)
+//! CheckedEvent ── authorise_by_auth_events ──> ChainAuthorised
+//!              ── as_outlier ────────────────> OutlierEvent      (without a place in the graph)
 //!              ── authorise_before ──────────> StateAuthorised
 //!              ── authorise_now ─────────────> AuthorisedEvent | SoftFailedEvent
-//!              ── authorise_history ─────────> HistoricalEvent | SoftFailedEvent   (paging back)
+//!              ── authorise_history ─────────> HistoricalEvent   (paging back)
 //!                 any refusal on the way ────> RejectedEvent
 //! ```
 //!
-//! Storage takes the types at the right and nothing else. [`Event::from_stored`] reads back what storage holds.
+//! Storage takes the types at the right and nothing else. [`Event::from_stored`] reads back what storage holds. None of the
+//! types can be made but by the step before it: the compiler refuses
+//!
+//! ```compile_fail,E0451
+//! # use selvage_event::{AuthorisedEvent, CheckedEvent};
+//! fn anyway(checked: CheckedEvent) -> AuthorisedEvent {
+//!     AuthorisedEvent { checked }
+//! }
+//! ```
+//! ```compile_fail,E0451
+//! # use selvage_event::{CheckedEvent, OutlierEvent};
+//! fn anyway(checked: CheckedEvent) -> OutlierEvent {
+//!     OutlierEvent { checked }
+//! }
+//! ```
+//! ```compile_fail,E0451
+//! # use selvage_event::{CheckedEvent, Event, Map};
+//! fn anyway(event: Event) -> CheckedEvent {
+//!     CheckedEvent { event, unsigned: Map::new(), was_redacted: false }
+//! }
+//! ```
 //!
 //! spec: `server-server-api §Checks performed on receipt of a PDU`, `rooms/v1` to `rooms/v12` (v1.19).
 
@@ -41,8 +62,8 @@ pub use event::{Event, FormatError, Membership};
 pub use id::{EventId, IdError, RoomAlias, RoomId, ServerName, UserId};
 pub use key::{KeyLookup, PublicKey, SignatureError, SigningKey, VerifyKeys};
 pub use pipeline::{
-    AuthorisedEvent, ChainAuthorised, CheckedEvent, HistoricalEvent, Outcome, ReceivedEvent, RejectedEvent,
-    SoftFailedEvent, Stage, StateAuthorised, authorise, authorise_at_extremities,
+    AuthorisedEvent, ChainAuthorised, CheckedEvent, HistoricalEvent, Outcome, OutlierEvent, ReceivedEvent,
+    RejectedEvent, SoftFailedEvent, Stage, StateAuthorised, Unwanted, authorise, authorise_at_extremities,
 };
 pub use redact::redact;
 pub use resolve::{ResolveError, Source, StateKey, resolve};

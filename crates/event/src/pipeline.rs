@@ -11,6 +11,6 @@ mod tests;
 pub use checked::CheckedEvent;
 pub use received::ReceivedEvent;
 pub use steps::{
-    AuthorisedEvent, ChainAuthorised, ChainError, HistoricalEvent, Outcome, RejectedEvent, SoftFailedEvent,
-    Stage, StateAuthorised, authorise, authorise_at_extremities,
+    AuthorisedEvent, ChainAuthorised, ChainError, HistoricalEvent, Outcome, OutlierEvent, RejectedEvent,
+    SoftFailedEvent, Stage, StateAuthorised, Unwanted, authorise, authorise_at_extremities,
 };

@@ -1,6 +1,5 @@
-//! Event ids as they are stored: 32 bytes for an id that is a hash, the text for the ids of room versions 1 and 2.
-//!
-//! The ids of one room are all of one form, so the two do not meet.
+//! Event ids as they are stored: 32 bytes for an id that is a hash, the text for any other, such as those of room versions
+//! 1 and 2. A text of 32 bytes gets one more, so that each stored form has one id.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,6 +7,8 @@ use selvage_event::EventId;
 use selvage_object::Fault;
 
 const HASH_BYTES: usize = 32;
+/// What follows a text that is as long as a hash. No id ends with it, since NUL is in none.
+const TEXT_MARK: u8 = 0;
 
 /// The stored form.
 pub(crate) fn pack(id: &str) -> Vec<u8> {
@@ -15,14 +16,25 @@ pub(crate) fn pack(id: &str) -> Vec<u8> {
         .strip_prefix('$')
         .and_then(|hash| URL_SAFE_NO_PAD.decode(hash).ok());
     hash.filter(|hash| hash.len() == HASH_BYTES)
-        .unwrap_or_else(|| id.as_bytes().to_vec())
+        .unwrap_or_else(|| pack_text(id))
+}
+
+fn pack_text(id: &str) -> Vec<u8> {
+    let mut text = id.as_bytes().to_vec();
+    if text.len() == HASH_BYTES {
+        text.push(TEXT_MARK);
+    }
+    text
 }
 
 /// The id of a stored form.
-pub(crate) fn unpack(stored: Vec<u8>) -> Result<EventId, Fault> {
+pub(crate) fn unpack(mut stored: Vec<u8>) -> Result<EventId, Fault> {
     let text = if stored.len() == HASH_BYTES {
         format!("${}", URL_SAFE_NO_PAD.encode(&stored))
     } else {
+        if stored.last() == Some(&TEXT_MARK) {
+            stored.pop();
+        }
         String::from_utf8(stored).map_err(|error| Fault::corrupt(error.to_string()))?
     };
     EventId::parse(text).map_err(|error| Fault::corrupt(format!("a stored event id: {error}")))
@@ -40,6 +52,15 @@ mod tests {
             assert_eq!(packed.len(), bytes);
             assert_eq!(unpack(packed).unwrap().as_str(), id);
         }
+    }
+
+    #[test]
+    fn a_text_as_long_as_a_hash_is_no_hash() {
+        let id = "$15305671520sILxc:room.example.x";
+        assert_eq!(id.len(), HASH_BYTES);
+        let packed = pack(id);
+        assert_ne!(packed.len(), HASH_BYTES);
+        assert_eq!(unpack(packed).unwrap().as_str(), id);
     }
 
     #[test]

@@ -15,7 +15,9 @@ use crate::view::View;
 
 /// The most keys in which forks may differ. Each costs memory and time, and who cites events from long ago as
 /// predecessors can make forks differ in everything.
-pub(crate) const CONFLICTS_MAX: usize = 10_000;
+const CONFLICTS_MAX: usize = 10_000;
+/// The most values at those keys, of all forks together: there can be hundreds of forks.
+const CONFLICTING_VALUES_MAX: usize = 500_000;
 /// How many resolutions are remembered.
 const REMEMBERED_MAX: usize = 32;
 /// About what one remembered resolution takes for each fork, in bytes.
@@ -43,18 +45,33 @@ impl ResolvedCache {
 }
 
 /// The state that the states of several forks resolve to (spec: rooms §state-resolution). Work is in proportion to how much
-/// they differ, which is at most in [`CONFLICTS_MAX`] keys. Without forks, the empty state.
+/// they differ, which is at most in [`CONFLICTS_MAX`] keys and [`CONFLICTING_VALUES_MAX`] values. Without forks, the empty
+/// state.
 pub(crate) fn resolved(view: View<'_>, forks: impl IntoIterator<Item = State>) -> Result<State, Failure> {
-    resolved_within(view, forks, CONFLICTS_MAX)
+    let states = distinct(forks);
+    let conflicts_max = conflicts_max(states.len());
+    resolved_within(view, states, conflicts_max)
 }
 
-/// As [`resolved`], for forks that may differ in `conflicts_max` keys.
-pub(crate) fn resolved_within(
+/// The most keys in which so many forks may differ.
+fn conflicts_max(forks: usize) -> usize {
+    CONFLICTS_MAX.min(CONFLICTING_VALUES_MAX / forks.max(1))
+}
+
+/// As [`resolved`], of forks to which an event was added that was held against them before: so they differ in one more key
+/// at most than was allowed then.
+pub(crate) fn resolved_with_one_more(
     view: View<'_>,
     forks: impl IntoIterator<Item = State>,
-    conflicts_max: usize,
 ) -> Result<State, Failure> {
-    let states: Vec<State> = forks.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+    resolved_within(view, distinct(forks), usize::MAX)
+}
+
+fn distinct(forks: impl IntoIterator<Item = State>) -> Vec<State> {
+    forks.into_iter().collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+fn resolved_within(view: View<'_>, states: Vec<State>, conflicts_max: usize) -> Result<State, Failure> {
     match states.as_slice() {
         [] => return Ok(State::EMPTY),
         [only] => return Ok(*only),
@@ -99,31 +116,35 @@ fn fault(error: ResolveError<Fault>) -> Fault {
 /// The keys in which not all states are alike, with what each state has there.
 fn conflicted(view: View<'_>, states: &[State], conflicts_max: usize) -> Result<Conflicted, Failure> {
     let nodes = view.nodes();
+    let mut conflicted = Conflicted::new();
     let Some((base, others)) = states.split_first() else {
-        return Ok(Conflicted::new());
+        return Ok(conflicted);
     };
-    let mut keys = BTreeSet::new();
-    for other in others {
+    for (fork, other) in (1..).zip(others) {
         for difference in base.difference(&nodes, *other).map_err(trie)? {
             let difference = difference.map_err(trie)?;
-            keys.insert((
+            let key = (
                 difference.event_type.to_string(),
                 difference.state_key.to_string(),
-            ));
-            if keys.len() > conflicts_max {
+            );
+            let of_base = id(difference.left)?;
+            let values = conflicted
+                .entry(key)
+                .or_insert_with(|| vec![of_base; states.len()]);
+            if let Some(value) = values.get_mut::<usize>(fork) {
+                *value = id(difference.right)?;
+            }
+            if conflicted.len() > conflicts_max {
                 return Err(too_many(conflicts_max));
             }
         }
     }
-    let mut conflicted = Conflicted::new();
-    for (kind, state_key) in keys {
-        let mut values = Vec::with_capacity(states.len());
-        for state in states {
-            values.push(view.at(*state).id(&kind, &state_key)?);
-        }
-        conflicted.insert((kind, state_key), values);
-    }
     Ok(conflicted)
+}
+
+fn id(id: Option<String>) -> Result<Option<EventId>, Fault> {
+    id.map(|id| EventId::parse(id).map_err(|error| Fault::corrupt(error.to_string())))
+        .transpose()
 }
 
 fn too_many(conflicts_max: usize) -> Failure {
@@ -164,5 +185,17 @@ impl Source for Forks<'_> {
 
     fn may_reach(&self, from: &EventId, targets: &BTreeSet<EventId>) -> Result<bool, Fault> {
         self.chains.may_reach(from, targets)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_more_forks_the_less_may_they_differ() {
+        for (forks, most) in [(2, 10_000), (50, 10_000), (100, 5_000), (501, 998), (0, 10_000)] {
+            assert_eq!(conflicts_max(forks), most, "{forks} forks");
+        }
     }
 }

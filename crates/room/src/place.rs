@@ -2,7 +2,7 @@
 //! types of the event crate's pipeline, and storage takes nothing else.
 
 use selvage_event::pipeline::ChainError;
-use selvage_event::{CheckedEvent, Event, Refusal, authorise_at_extremities};
+use selvage_event::{CheckedEvent, Event, Refusal, Unwanted, authorise_at_extremities};
 use selvage_object::{Failure, Fault};
 
 use crate::accept::Work;
@@ -60,12 +60,12 @@ impl Work<'_, '_> {
     /// supplied; then stores it as what it turned out to be.
     pub(crate) fn place(&mut self, checked: CheckedEvent, how: Placing<'_>) -> Result<Placed, Failure> {
         let before = self.state_before(checked.event(), how.supplied)?;
-        let current = self.current_with(before)?;
-        if before == current && how.history_before.is_none() {
+        let head = self.view().any_head()?.state;
+        if before == head && how.history_before.is_none() {
             return match chain(authorise_at_extremities(
                 checked,
                 &self.view(),
-                &self.view().at(current),
+                &self.view().at(head),
             ))? {
                 Ok(authorised) => self.store(authorised, before, how),
                 Err(rejected) => self.keep_rejected(&rejected, Some(before), how),
@@ -79,16 +79,19 @@ impl Work<'_, '_> {
             Ok(by_state) => by_state,
             Err(rejected) => return self.keep_rejected(&rejected, Some(before), how),
         };
-        let current = self.view().at(current);
         if let Some(limit) = how.history_before {
-            return match by_state.authorise_history(&current)? {
+            // The past is not resolved with the present: they may differ in everything.
+            return match by_state.authorise_history(&self.view().at(head))? {
                 Ok(historical) => self.store_past(&Past::of(&historical, before), limit),
-                Err(failed) => self.keep_soft_failed(&failed, before, how),
+                Err(rejected) => self.keep_rejected(&rejected, Some(before), how),
             };
         }
-        match by_state.authorise_now(&current)? {
+        // Only now, since it costs a resolution, which whoever cites odd predecessors could make us do for nothing.
+        let current = self.current_with(before)?;
+        match by_state.authorise_now(&self.view().at(current))? {
             Ok(authorised) => self.store(authorised, before, how),
-            Err(failed) => self.keep_soft_failed(&failed, before, how),
+            Err(Unwanted::SoftFailed(failed)) => self.keep_soft_failed(&failed, before, how),
+            Err(Unwanted::Rejected(rejected)) => self.keep_rejected(&rejected, Some(before), how),
         }
     }
 

@@ -159,7 +159,9 @@ impl Work<'_, '_> {
             let why = format!("auth events {missing:?} are not here");
             return Ok(verdict(&event, Outcome::Dropped, Some(why)));
         }
-        match chain(checked.authorise_by_auth_events(&self.view()))? {
+        let has_create = self.has_create()?;
+        let by_chain = chain(checked.authorise_by_auth_events(&self.view()))?;
+        match by_chain.and_then(|by_chain| by_chain.as_outlier(has_create)) {
             Ok(outlier) => {
                 self.keep_outlier(&outlier)?;
                 self.arrived_as_outlier(event.event_id())?;
@@ -168,13 +170,15 @@ impl Work<'_, '_> {
             Err(rejected) => {
                 self.keep_rejected(&rejected, None, Placing::received(None))?;
                 self.arrived_as_outlier(event.event_id())?;
-                Ok(verdict(
-                    &event,
-                    Outcome::Rejected,
-                    Some(rejected.refusal().to_string()),
-                ))
+                let why = rejected.refusal().to_string();
+                Ok(verdict(&event, Outcome::Rejected, Some(why)))
             }
         }
+    }
+
+    /// Whether a create event is here. It is the first state event to be numbered, since all others need it.
+    pub(crate) fn has_create(&self) -> Result<bool, Fault> {
+        Ok(self.view().any_head()?.ord > 0)
     }
 
     /// Whether an event in the form that was supplied is here and is state.

@@ -8,7 +8,7 @@ use selvage_protocol::{Json, errcode};
 use crate::accept::{Draft, Work};
 use crate::error::{forbidden, not_found};
 use crate::event_ref;
-use crate::view::StoredEvent;
+use crate::view::{Other, StoredEvent};
 
 /// The content of an event, which is a JSON object.
 pub(crate) fn object(content: &Json) -> Result<Map, Refusal> {
@@ -60,7 +60,8 @@ impl Work<'_, '_> {
         if ours { Ok(()) } else { self.redact_by_held(event) }
     }
 
-    /// Applies a redaction, or holds it until its target is in the timeline.
+    /// Applies a redaction, or holds it until its target is in the timeline. A target that is kept aside, such as state from
+    /// before this server joined, is redacted there meanwhile.
     fn redact(&self, redaction: &Event, target: &EventId) -> Result<(), Failure> {
         let view = self.view();
         let redaction = view
@@ -69,6 +70,9 @@ impl Work<'_, '_> {
         if let Some(target) = view.stored_by_id(target.as_str())? {
             return self.apply(&redaction, &target).map(|_| ());
         }
+        if let Some(aside) = view.other(target)? {
+            self.apply_aside(&redaction, &aside)?;
+        }
         let sql = "INSERT INTO room_held (object, target, pos) VALUES (?1, ?2, ?3)";
         let target = event_ref::pack(target.as_str());
         Ok(self
@@ -76,21 +80,42 @@ impl Work<'_, '_> {
             .write(sql, &[Param::Blob(&target), Param::Integer(redaction.pos)])?)
     }
 
-    /// Applies the redactions that were held for this event.
-    fn redact_by_held(&self, event: &Event) -> Result<(), Failure> {
+    /// Applies the redactions that are held for an event which has just been set aside.
+    pub(crate) fn redact_aside_by_held(&self, event: &Event) -> Result<(), Failure> {
+        let view = self.view();
+        for pos in self.held_for(event)? {
+            let Some(aside) = view.other(event.event_id())? else {
+                return Ok(());
+            };
+            if let Some(redaction) = view.stored_at(pos)? {
+                self.apply_aside(&redaction, &aside)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The positions of the redactions that are held for an event.
+    fn held_for(&self, event: &Event) -> Result<Vec<i64>, Failure> {
         let target = event_ref::pack(event.event_id().as_str());
         let sql = "SELECT pos FROM room_held WHERE object = ?1 AND target = ?2 ORDER BY pos";
         let held = self.turn.rows(sql, &[Param::Blob(&target)])?;
-        for row in &held {
+        Ok(held.iter().map(|row| row.integer(0)).collect::<Result<_, _>>()?)
+    }
+
+    /// Applies the redactions that were held for this event.
+    fn redact_by_held(&self, event: &Event) -> Result<(), Failure> {
+        let held = self.held_for(event)?;
+        for pos in &held {
             let view = self.view();
             let target = view.stored_by_id(event.event_id().as_str())?;
-            if let (Some(redaction), Some(target)) = (view.stored_at(row.integer(0)?)?, target)
+            if let (Some(redaction), Some(target)) = (view.stored_at(*pos)?, target)
                 && self.apply(&redaction, &target)?
             {
                 break;
             }
         }
         if !held.is_empty() {
+            let target = event_ref::pack(event.event_id().as_str());
             let sql = "DELETE FROM room_held WHERE object = ?1 AND target = ?2";
             self.turn.write(sql, &[Param::Blob(&target)])?;
         }
@@ -99,14 +124,30 @@ impl Work<'_, '_> {
 
     /// Applies a redaction, if its sender had the right to it. The first redaction of an event counts.
     fn apply(&self, redaction: &StoredEvent, target: &StoredEvent) -> Result<bool, Failure> {
-        let state = self.view().at(redaction.before);
-        let allowed = may_redact(&redaction.event, &target.event, &state);
-        let allowed = allowed.map_err(|error| Fault::corrupt(error.to_string()))?;
+        let allowed = self.may_apply(redaction, &target.event)?;
         if allowed && target.redacted_by.is_none() {
             let sql = "UPDATE room_events SET redacted_by = ?3 WHERE object = ?1 AND pos = ?2";
             self.turn
                 .write(sql, &[Param::Integer(target.pos), Param::Integer(redaction.pos)])?;
         }
         Ok(allowed)
+    }
+
+    /// As [`Self::apply`], to an event that is not in the timeline.
+    fn apply_aside(&self, redaction: &StoredEvent, target: &Other) -> Result<(), Failure> {
+        if target.redacted_by.is_some() || !self.may_apply(redaction, &target.event)? {
+            return Ok(());
+        }
+        let sql = "UPDATE room_others SET redacted_by = ?3 WHERE object = ?1 AND event_id = ?2";
+        let id = event_ref::pack(target.event.event_id().as_str());
+        Ok(self
+            .turn
+            .write(sql, &[Param::Blob(&id), Param::Integer(redaction.pos)])?)
+    }
+
+    fn may_apply(&self, redaction: &StoredEvent, target: &Event) -> Result<bool, Failure> {
+        let state = self.view().at(redaction.before);
+        let allowed = may_redact(&redaction.event, target, &state);
+        Ok(allowed.map_err(|error| Fault::corrupt(error.to_string()))?)
     }
 }

@@ -16,9 +16,9 @@ pub(crate) const SCHEMA: &[Migration] = &[&[
      PRIMARY KEY (object, pos)) STRICT",
     "CREATE UNIQUE INDEX room_events_id ON room_events (object, event_id)",
     // Events that are kept and not in the timeline. `status`: see `status`. `state`: the state before it, where its place in
-    // the graph is known. `why`: which rule refused it.
+    // the graph is known. `why`: which rule refused it. `redacted_by`: the position of the redaction that was applied.
     "CREATE TABLE room_others (object INTEGER NOT NULL, event_id BLOB NOT NULL, status INTEGER NOT NULL, \
-     state BLOB, ord INTEGER, why TEXT, json TEXT NOT NULL, PRIMARY KEY (object, event_id)) STRICT, WITHOUT ROWID",
+     state BLOB, ord INTEGER, why TEXT, redacted_by INTEGER, json TEXT NOT NULL, PRIMARY KEY (object, event_id)) STRICT, WITHOUT ROWID",
     // Which state events cite a state event as auth event; the create event, which all chains share, is left out.
     "CREATE TABLE room_citations (object INTEGER NOT NULL, cited BLOB NOT NULL, ord INTEGER NOT NULL, \
      citing BLOB NOT NULL, PRIMARY KEY (object, cited, ord)) STRICT, WITHOUT ROWID",

@@ -10,6 +10,7 @@ use selvage_protocol::federation::{
 };
 use serde_json::value::RawValue;
 
+use crate::client_event;
 use crate::error::{json, not_found, stored as damaged};
 use crate::object::RoomObject;
 use crate::server_eyes::ServerEyes;
@@ -54,7 +55,8 @@ pub(crate) fn outgoing(
         let stored = view.stored_event(&mut row)?;
         reply.up_to = stored.pos;
         if room.identity.is_local(stored.event.sender().as_str()) {
-            reply.events.push(raw(&stored.event)?);
+            // What was redacted meanwhile is not sent to those who have not got it.
+            reply.events.push(raw(&client_event::shown(&stored)?)?);
         }
     }
     Ok(reply)
@@ -136,7 +138,7 @@ fn kept(view: View<'_>, id: &EventId) -> Result<Option<Kept>, Fault> {
     Ok(view.other(id)?.map(|other| Kept {
         event: other.event,
         before: other.before,
-        is_redacted: false,
+        is_redacted: other.redacted_by.is_some(),
     }))
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use selvage_event::{
-    AuthorisedEvent, ChainAuthorised, Event, EventId, HistoricalEvent, KnownEvent, RejectedEvent,
+    AuthorisedEvent, Event, EventId, HistoricalEvent, KnownEvent, OutlierEvent, RejectedEvent,
     SoftFailedEvent,
 };
 use selvage_object::{Failure, Fault, INTEGER_MAX, Param, Refusal};
@@ -14,7 +14,7 @@ use crate::accept::Work;
 use crate::current::Step;
 use crate::event_ref;
 use crate::extremities::Extremity;
-use crate::forks::{CONFLICTS_MAX, resolved_within};
+use crate::forks::resolved_with_one_more;
 use crate::memory::Head;
 use crate::place::{Placed, Placing};
 use crate::status::Status;
@@ -25,6 +25,9 @@ use crate::trie::State;
 const GAP_POSITIONS: i64 = 1 << 30;
 /// How many positions one page of the past may take.
 const PAGE_POSITIONS: i64 = 1_000;
+/// The most forward extremities. Where no local member may merge them, who sends many branches at once could make the head
+/// as large as that.
+const EXTREMITIES_KEPT_MAX: usize = 500;
 /// How many predecessors outside the timeline are followed to find what an event supersedes.
 const SUPERSEDED_WALK_MAX: usize = 1_000;
 
@@ -69,9 +72,11 @@ impl Work<'_, '_> {
             1
         };
         let pos = head.pos;
-        self.insert(&mut head, &event, pos, before, how)?;
         let after = self.view().state_after_event(&event, before)?;
-        self.advance(&mut head, &event, after, how.ours)?;
+        head.extremities = self.extremities_with(&old, &event, after, how.ours)?;
+        self.insert(&mut head, &event, pos, before, how)?;
+        let forks = head.extremities.iter().map(|extremity| extremity.after);
+        head.state = resolved_with_one_more(self.view(), forks)?;
         self.memory.change().head = Some(head);
         let step = Step {
             event: &event,
@@ -119,22 +124,30 @@ impl Work<'_, '_> {
         Ok(pos)
     }
 
-    /// Moves the forward extremities and the current state on.
-    fn advance(&self, head: &mut Head, event: &Event, after: State, ours: bool) -> Result<(), Failure> {
+    /// The forward extremities when an event has come. Refused when there would be too many: one that follows an extremity
+    /// always finds room, so nobody shuts others out by making many.
+    fn extremities_with(
+        &self,
+        head: &Head,
+        event: &Event,
+        after: State,
+        ours: bool,
+    ) -> Result<Vec<Extremity>, Failure> {
         let superseded = self.superseded(head, event)?;
-        head.extremities
-            .retain(|extremity| !superseded.contains(&extremity.id));
+        let mut extremities = head.extremities.clone();
+        extremities.retain(|extremity| !superseded.contains(&extremity.id));
         if ours || !self.is_followed(event.event_id())? {
-            head.extremities.push(Extremity {
+            extremities.push(Extremity {
                 id: event.event_id().clone(),
                 after,
                 depth: event.depth(),
             });
         }
-        let forks = head.extremities.iter().map(|extremity| extremity.after);
-        // The event was held against these forks already, and can have added no more than itself to what they differ in.
-        head.state = resolved_within(self.view(), forks, CONFLICTS_MAX + 1)?;
-        Ok(())
+        if extremities.len() > head.extremities.len().max(EXTREMITIES_KEPT_MAX) {
+            let message = format!("the room has {EXTREMITIES_KEPT_MAX} forward extremities");
+            return Err(Refusal::new(errcode::LIMIT_EXCEEDED, message).into());
+        }
+        Ok(extremities)
     }
 
     /// The events that an event follows: its predecessors, and those of predecessors that are no extremities because they
@@ -276,7 +289,7 @@ impl Work<'_, '_> {
     }
 
     /// Keeps an event whose place is not known.
-    pub(crate) fn keep_outlier(&mut self, outlier: &ChainAuthorised) -> Result<(), Failure> {
+    pub(crate) fn keep_outlier(&mut self, outlier: &OutlierEvent) -> Result<(), Failure> {
         self.set_aside(&Aside {
             event: outlier.event(),
             status: Status::Outlier,
@@ -288,14 +301,16 @@ impl Work<'_, '_> {
     fn set_aside(&mut self, aside: &Aside<'_>) -> Result<(), Failure> {
         let event = aside.event;
         let mut head = self.view().any_head()?.clone();
-        let known = self.view().other(event.event_id())?.and_then(|other| other.ord);
+        let other = self.view().other(event.event_id())?;
+        let redacted_by = other.as_ref().and_then(|other| other.redacted_by);
+        let known = other.and_then(|other| other.ord);
         let ord = match aside.status {
             // A rejected event is in no chain.
             Status::Rejected => known,
             Status::Outlier | Status::SoftFailed => self.number(&mut head, event, known)?,
         };
-        let sql = "INSERT OR REPLACE INTO room_others (object, event_id, status, state, ord, why, json) \
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let sql = "INSERT OR REPLACE INTO room_others (object, event_id, status, state, ord, why, redacted_by, json) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
         let id = event_ref::pack(event.event_id().as_str());
         let root = aside.before.map(State::root);
         let params = [
@@ -305,11 +320,12 @@ impl Work<'_, '_> {
                 .map_or(Param::Null, |root| Param::Blob(root.as_bytes())),
             ord.map_or(Param::Null, Param::Integer),
             Param::optional_text(aside.why.as_deref()),
+            redacted_by.map_or(Param::Null, Param::Integer),
             Param::Text(event.json()),
         ];
         self.turn.write(sql, &params)?;
         self.memory.change().head = Some(head);
         self.know(event, aside.status == Status::Rejected);
-        Ok(())
+        self.redact_aside_by_held(event)
     }
 }

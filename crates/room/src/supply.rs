@@ -98,6 +98,10 @@ impl Work<'_, '_> {
             let why = "the state before the event was not supplied, or auth events are not here";
             return Ok(verdict(&event, Outcome::Dropped, Some(why.to_owned())));
         }
+        if event.kind() == "m.room.create" && self.is_second_create(id)? {
+            let why = "the room has another create event";
+            return Ok(verdict(&event, Outcome::Dropped, Some(why.to_owned())));
+        }
         let placing = Placing {
             supplied,
             ..Placing::received(command.history_before)
@@ -108,6 +112,12 @@ impl Work<'_, '_> {
         }
         self.forget_draft(id)?;
         Ok(verdict)
+    }
+
+    /// Whether a create event is none that the room may begin with.
+    fn is_second_create(&self, id: &EventId) -> Result<bool, Fault> {
+        let known = self.view().known(id)?;
+        Ok(self.has_create()? && known.is_none_or(|known| known.rejected))
     }
 
     fn draft(&self, id: &EventId) -> Result<Option<State>, Fault> {

@@ -45,6 +45,8 @@ pub(crate) struct Other {
     pub(crate) event: Event,
     /// The number of a state event.
     pub(crate) ord: Option<i64>,
+    /// The position of the redaction that was applied to it.
+    pub(crate) redacted_by: Option<i64>,
 }
 
 /// What those that follow an event need to know of it.
@@ -124,7 +126,7 @@ impl<'a> View<'a> {
 
     /// An event that is kept and not in the timeline.
     pub(crate) fn other(self, id: &EventId) -> Result<Option<Other>, Fault> {
-        let sql = "SELECT status, state, json, ord FROM room_others WHERE object = ?1 AND event_id = ?2";
+        let sql = "SELECT status, state, json, ord, redacted_by FROM room_others WHERE object = ?1 AND event_id = ?2";
         let packed = event_ref::pack(id.as_str());
         let Some(mut row) = self.turn.row(sql, &[Param::Blob(&packed)])? else {
             return Ok(None);
@@ -134,6 +136,7 @@ impl<'a> View<'a> {
             before: row.optional_blob(1)?.as_deref().map(memory::state).transpose()?,
             event: self.parse(&row.text(2)?, id.clone())?,
             ord: row.optional_integer(3)?,
+            redacted_by: row.optional_integer(4)?,
         }))
     }
 
@@ -233,7 +236,7 @@ impl<'a> View<'a> {
             event: other.event,
             before: other.before.unwrap_or(State::EMPTY),
             txn: None,
-            redacted_by: None,
+            redacted_by: other.redacted_by,
         }))
     }
 

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use selvage_event::auth::may_redact;
 use selvage_event::{Event, Membership};
 use selvage_object::Fault;
 
@@ -88,7 +89,7 @@ impl<'a> Eyes<'a> {
         let (history, membership) = self.at(stored.before)?;
         let sees = self.allows(history, membership, stored.pos);
         let event = &stored.event;
-        if event.kind() == dummy::KIND {
+        if event.kind() == dummy::KIND || self.redacts_nothing(stored)? {
             return Ok((false, membership));
         }
         // Of a change of either, the event itself counts on both sides.
@@ -103,6 +104,22 @@ impl<'a> Eyes<'a> {
             return Ok((true, event.membership().unwrap_or(Membership::Leave)));
         }
         Ok((sees, membership))
+    }
+
+    /// Whether it is a redaction without effect, because its target has not come or its sender has no right to it. Clients
+    /// would apply it all the same, so they are not shown it (spec: rooms/v3 §Handling redactions).
+    fn redacts_nothing(&self, stored: &StoredEvent) -> Result<bool, Fault> {
+        let redaction = &stored.event;
+        if redaction.kind() != "m.room.redaction" || redaction.rules().auth.redaction_rule {
+            return Ok(false);
+        }
+        let target = redaction.redacts().map(|id| self.view.event(id)).transpose()?;
+        let Some(target) = target.flatten() else {
+            return Ok(true);
+        };
+        let may = may_redact(redaction, &target, &self.view.at(stored.before));
+        may.map(|may| !may)
+            .map_err(|error| Fault::corrupt(error.to_string()))
     }
 
     fn allows(&self, history: History, membership: Membership, pos: i64) -> bool {

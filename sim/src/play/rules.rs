@@ -62,7 +62,9 @@ impl Room {
 
     pub(crate) fn expect_state(&self, sender: &str, kind: &str, content: &Map<String, Value>) -> Expect {
         match self.state(kind, "") {
-            Some(same) if same.sender == sender && same.content == *content => Expect::Same(same.id.clone()),
+            Some(same) if self.is_joined(sender) && same.sender == sender && same.content == *content => {
+                Expect::Same(same.id.clone())
+            }
             _ => Expect::new_if(self.moderates(sender)),
         }
     }

@@ -64,7 +64,7 @@ fn counted(repo: &Repo, native: &Path, test: &TestProgram) -> Result<Tally> {
 }
 
 /// Runs something that prints what Rust's test harness prints.
-pub(super) fn count_output(command: &mut Command) -> Result<Tally> {
+fn count_output(command: &mut Command) -> Result<Tally> {
     let mut tally = Tally::default();
     let mut summed_up = false;
     let status = watch::run_lines(command, PROGRAM_LIMIT, |line| {

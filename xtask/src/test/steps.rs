@@ -46,11 +46,6 @@ pub(super) const STEPS: &[Step] = &[
         run: unit,
     },
     Step {
-        name: "doc",
-        about: "examples in the documentation",
-        run: doc,
-    },
-    Step {
         name: "wasm",
         about: "the core and the Workers host compile to wasm without warnings",
         run: core_on_wasm,
@@ -108,10 +103,6 @@ fn clippy(session: &mut Session) -> Result<Tally> {
 
 fn unit(session: &mut Session) -> Result<Tally> {
     programs::run(session, &["crates", "sim", "bench", "xtask"])
-}
-
-fn doc(session: &mut Session) -> Result<Tally> {
-    programs::count_output(session.repo.cargo().args(["test", "--doc", "--workspace"]))
 }
 
 fn core_on_wasm(session: &mut Session) -> Result<Tally> {

@@ -1,4 +1,5 @@
-//! Every crate begins with a page that says what it is; those of the core also what they may not depend on.
+//! Every crate begins with a page that says what it is; those of the core also what they may not depend on. Code in doc
+//! comments is text: no test compiles it, so that it cannot pass for an example that was tried.
 
 use anyhow::Result;
 
@@ -13,6 +14,33 @@ pub(super) fn check(tree: &Tree) -> Result<Vec<Finding>> {
         .iter()
         .filter_map(|package| check_package(tree, package))
         .collect())
+}
+
+/// Blocks in doc comments that would be examples to rustdoc. The tests of this project are programs of their own.
+pub(super) fn check_examples(tree: &Tree) -> Result<Vec<Finding>> {
+    let sources = tree.files.iter().filter(|file| file.path.ends_with(".rs"));
+    Ok(sources.flat_map(examples).collect())
+}
+
+fn examples(file: &TextFile) -> Vec<Finding> {
+    let mut inside = false;
+    let mut findings = Vec::new();
+    for (at, line) in file.text.lines().enumerate() {
+        let Some(language) = fence(line) else { continue };
+        inside = !inside;
+        if inside && language != "text" {
+            let message = "begin the block with ```text: examples in doc comments are not tried";
+            findings.push(Finding::at(&file.path, at + 1, message));
+        }
+    }
+    findings
+}
+
+/// What stands behind the fence of a code block in a doc comment.
+fn fence(line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    let comment = line.strip_prefix("///").or_else(|| line.strip_prefix("//!"))?;
+    comment.trim_start().strip_prefix("```")
 }
 
 fn check_package(tree: &Tree, package: &Package) -> Option<Finding> {
@@ -63,6 +91,24 @@ mod tests {
             text: text.to_owned(),
         };
         check_root(&file).map(|finding| finding.message)
+    }
+
+    #[test]
+    fn an_example_is_found_and_text_is_none() {
+        let lines = |text: &str| {
+            let file = TextFile {
+                path: "a.rs".to_owned(),
+                text: text.to_owned(),
+            };
+            examples(&file)
+                .into_iter()
+                .map(|finding| finding.place)
+                .collect::<Vec<_>>()
+        };
+        let nothing: [&str; 0] = [];
+        assert_eq!(lines("//! ```text\n//! a -> b\n//! ```\nfn a() {}"), nothing);
+        assert_eq!(lines("    /// ```\n    /// a();\n    /// ```"), ["a.rs:1"]);
+        assert_eq!(lines("/// ```text\n/// ```\n/// ```rust\n/// ```"), ["a.rs:3"]);
     }
 
     #[test]

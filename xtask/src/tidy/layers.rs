@@ -107,10 +107,10 @@ const LAYERS: &[Layer] = &[
         package: SQLITE,
         may: &[OBJECT],
     },
-    // It holds a program that is the native host with probes.
+    // It holds a program that is the native host with probes, and what a host does with rooms is told by the simulator.
     Layer {
         package: CONFORMANCE,
-        may: &[OBJECT, GATEWAY, "selvage"],
+        may: &[EVENT, OBJECT, PROTOCOL, ROOM, GATEWAY, "selvage", SIM],
     },
     Layer {
         package: "selvage",

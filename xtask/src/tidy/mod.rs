@@ -75,6 +75,10 @@ const CHECKS: &[Check] = &[
         run: docs::check,
     },
     Check {
+        name: "examples",
+        run: docs::check_examples,
+    },
+    Check {
         name: "lengths",
         run: length::check,
     },

@@ -46,9 +46,13 @@ macro_rules! wrapper {
 }
 
 wrapper!(
+    /// An event that its auth events allow.
+    ChainAuthorised
+);
+wrapper!(
     /// An event that its auth events allow. This is all that can be known of an outlier, an event whose place in
     /// the graph is not known (the state and auth chain of a join), and enough to store it as one.
-    ChainAuthorised
+    OutlierEvent
 );
 wrapper!(
     /// An event that is allowed by its auth events and by the state before it.
@@ -85,6 +89,15 @@ impl SoftFailedEvent {
     pub fn refusal(&self) -> Refusal {
         self.refusal
     }
+}
+
+/// Why an event that is allowed where it stands does not get into the room as it is now.
+#[derive(Debug, Clone)]
+pub enum Unwanted {
+    /// It is rejected after all: it is a second create event.
+    Rejected(RejectedEvent),
+    /// The current state refuses it.
+    SoftFailed(SoftFailedEvent),
 }
 
 /// An event that is refused: kept so that later events can be placed, never shown, never part of any state.
@@ -201,58 +214,87 @@ impl ChainAuthorised {
     }
 }
 
+impl ChainAuthorised {
+    /// The event as one without a place, in a room that has a create event already or has none yet.
+    ///
+    /// # Errors
+    /// [`RejectedEvent`] for a second create event.
+    pub fn as_outlier(self, has_create: bool) -> Result<OutlierEvent, RejectedEvent> {
+        let Self { checked } = self;
+        if has_create && is_create(checked.event()) {
+            return Err(second_create(checked));
+        }
+        Ok(OutlierEvent { checked })
+    }
+}
+
 impl StateAuthorised {
     /// Check 6: is the event allowed by the current state, the resolution over all forward extremities?
     ///
     /// # Errors
-    /// The outer error is the lookup's; the inner [`SoftFailedEvent`] says that it is not allowed.
+    /// The outer error is the lookup's; the inner one says that it is not allowed.
     pub fn authorise_now<S: StateLookup>(
         self,
         current: &S,
-    ) -> Result<Result<AuthorisedEvent, SoftFailedEvent>, S::Error> {
-        let Self { checked } = self;
-        let refusal = match answer(check_state(checked.event(), current))? {
-            None => second_create(checked.event(), current)?,
-            refused => refused,
+    ) -> Result<Result<AuthorisedEvent, Unwanted>, S::Error> {
+        let checked = match self.not_second(current)? {
+            Ok(checked) => checked,
+            Err(rejected) => return Ok(Err(Unwanted::Rejected(rejected))),
         };
-        Ok(match refusal {
+        Ok(match answer(check_state(checked.event(), current))? {
             None => Ok(AuthorisedEvent { checked }),
-            Some(refusal) => Err(SoftFailedEvent { checked, refusal }),
+            Some(refusal) => Err(Unwanted::SoftFailed(SoftFailedEvent { checked, refusal })),
         })
     }
-}
 
-impl StateAuthorised {
     /// What check 6 is for an event of the past. The current state says nothing of what happened before it, except that a
     /// room has one create event.
     ///
     /// # Errors
-    /// The outer error is the lookup's; the inner [`SoftFailedEvent`] is a second create event.
+    /// The outer error is the lookup's; the inner [`RejectedEvent`] is a second create event.
     pub fn authorise_history<S: StateLookup>(
         self,
         current: &S,
-    ) -> Result<Result<HistoricalEvent, SoftFailedEvent>, S::Error> {
+    ) -> Result<Result<HistoricalEvent, RejectedEvent>, S::Error> {
+        let checked = self.not_second(current)?;
+        Ok(checked.map(|checked| HistoricalEvent { checked }))
+    }
+
+    fn not_second<S: StateLookup>(
+        self,
+        current: &S,
+    ) -> Result<Result<CheckedEvent, RejectedEvent>, S::Error> {
         let Self { checked } = self;
-        let refusal = second_create(checked.event(), current)?;
-        Ok(match refusal {
-            None => Ok(HistoricalEvent { checked }),
-            Some(refusal) => Err(SoftFailedEvent { checked, refusal }),
+        if !is_create(checked.event()) {
+            return Ok(Ok(checked));
+        }
+        let first = current.get("m.room.create", "")?;
+        let is_second = first.is_some_and(|first| first.event_id() != checked.event().event_id());
+        Ok(if is_second {
+            Err(second_create(checked))
+        } else {
+            Ok(checked)
         })
     }
 }
 
-/// A room has one create event. Rule 1 allows another by any user of the first one's server, which would put the
-/// room's beginning in conflict; it is no part of the current state, so it is not shown and not built upon.
-fn second_create<S: StateLookup>(event: &Event, current: &S) -> Result<Option<Refusal>, S::Error> {
-    if event.kind() != "m.room.create" {
-        return Ok(None);
+fn is_create(event: &Event) -> bool {
+    event.kind() == "m.room.create"
+}
+
+/// A room has one create event. Rule 1 allows another by any user of the first one's server, with which that server, or whoever
+/// has its name today, could begin the room anew with itself in power: events that cite the second would be authorised by
+/// it. So it is rejected, and authorises nothing.
+fn second_create(checked: CheckedEvent) -> RejectedEvent {
+    let version = checked.event().room_version();
+    RejectedEvent {
+        checked,
+        refusal: Refusal {
+            rule: Rule::CreateSecond,
+            version,
+        },
+        stage: Stage::CurrentState,
     }
-    let first = current.get("m.room.create", "")?;
-    let is_second = first.is_some_and(|first| first.event_id() != event.event_id());
-    Ok(is_second.then(|| Refusal {
-        rule: Rule::CreateSecond,
-        version: event.room_version(),
-    }))
 }
 
 /// Checks 4 to 6 in one go.
@@ -281,7 +323,8 @@ where
     Ok(
         match by_state.authorise_now(current).map_err(ChainError::Lookup)? {
             Ok(authorised) => Outcome::Authorised(authorised),
-            Err(failed) => Outcome::SoftFailed(failed),
+            Err(Unwanted::SoftFailed(failed)) => Outcome::SoftFailed(failed),
+            Err(Unwanted::Rejected(rejected)) => Outcome::Rejected(rejected),
         },
     )
 }
@@ -305,6 +348,10 @@ where
         Ok(by_chain) => by_chain,
         Err(rejected) => return Ok(Err(rejected)),
     };
-    let by_state = by_chain.authorise_before(current).map_err(ChainError::Lookup)?;
-    Ok(by_state.map(|StateAuthorised { checked }| AuthorisedEvent { checked }))
+    let by_state = match by_chain.authorise_before(current).map_err(ChainError::Lookup)? {
+        Ok(by_state) => by_state,
+        Err(rejected) => return Ok(Err(rejected)),
+    };
+    let checked = by_state.not_second(current).map_err(ChainError::Lookup)?;
+    Ok(checked.map(|checked| AuthorisedEvent { checked }))
 }

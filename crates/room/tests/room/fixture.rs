@@ -1,5 +1,6 @@
 //! A room with some people in it.
 
+use selvage_event::RoomVersion;
 use selvage_object::{Failure, ObjectKey, Placement};
 use selvage_protocol::room::{GetEvent, GetState, GetStateEvent, MembershipAction, SendReply};
 use selvage_sim::asks::{self, parsed, viewer};
@@ -29,6 +30,22 @@ impl Fixture {
     /// A room of Alice alone, of version 11.
     pub(crate) fn alone(join_rule: &str, history: &str) -> Self {
         Self::of_version("11", join_rule, history)
+    }
+
+    /// A room of Alice alone, of any version.
+    pub(crate) fn of_version_named(version: RoomVersion, join_rule: &str, history: &str) -> Self {
+        Self::of_version(version.as_str(), join_rule, history)
+    }
+
+    /// The id of a user's membership event, as Alice reads it.
+    pub(crate) fn member_event(&mut self, user: &str) -> Option<String> {
+        let ask = GetStateEvent {
+            viewer: viewer(ALICE),
+            kind: "m.room.member".to_owned(),
+            state_key: user.to_owned(),
+        };
+        let event = self.server.ask(&self.room, ask).ok()?;
+        parsed(&event)["event_id"].as_str().map(str::to_owned)
     }
 
     pub(crate) fn of_version(version: &str, join_rule: &str, history: &str) -> Self {

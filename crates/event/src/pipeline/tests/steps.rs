@@ -128,13 +128,28 @@ fn unknown_auth_events_are_an_error_and_no_refusal() {
     assert_eq!(error, ChainError::Missing(vec![missing]));
 }
 
-/// A room has one create event. Another, which no rule refuses, is not shown and is no extremity.
+/// A room has one create event. Another, which no rule refuses, is rejected, so that nothing is authorised by it.
 #[test]
 fn a_second_create_event() {
     let room = Room::new();
     let second = room.make("@w:a", "m.room.create", Some(""), json!({"room_version": "11"}));
-    let outcome = authorise(second, &room.known, &State::new(), &room.state).unwrap();
-    assert!(matches!(outcome, Outcome::SoftFailed(event) if event.refusal().rule == Rule::CreateSecond));
+    let outcome = authorise(second.clone(), &room.known, &State::new(), &room.state).unwrap();
+    assert!(matches!(outcome, Outcome::Rejected(event) if event.refusal().rule == Rule::CreateSecond));
+    let by_chain = second.authorise_by_auth_events(&room.known).unwrap().unwrap();
+    let by_state = by_chain.clone().authorise_before(&State::new()).unwrap().unwrap();
+    assert!(
+        by_state.authorise_history(&room.state).unwrap().is_err(),
+        "not by paging back either"
+    );
+    assert!(
+        by_chain.clone().as_outlier(false).is_ok(),
+        "unless it is the first"
+    );
+    let rejected = by_chain.as_outlier(true).unwrap_err();
+    assert_eq!(
+        (rejected.stage(), rejected.refusal().rule),
+        (Stage::CurrentState, Rule::CreateSecond)
+    );
     let first = room.state[&("m.room.create".to_owned(), String::new())].clone();
     let again = verify(RoomVersion::V11, &serde_json::from_str(first.json()).unwrap()).unwrap();
     let outcome = authorise(again, &room.known, &State::new(), &room.state).unwrap();

@@ -88,15 +88,17 @@ fn creation_content(
     let mut content: Map<String, Value> =
         serde_json::from_str(prepared.create.get()).map_err(ApiError::internal)?;
     content.retain(|key, _| !NOT_TAKEN_OVER.contains(&key.as_str()));
-    let mut predecessor = json!({ "room_id": old });
+    let mut predecessor = Map::new();
+    predecessor.insert("room_id".to_owned(), Value::from(old.as_str()));
     if version.rules().auth.privileged_creators {
         if !body.additional_creators.is_empty() {
             content.insert("additional_creators".to_owned(), json!(body.additional_creators));
         }
     } else {
-        predecessor["event_id"] = Value::from(prepared.last_event_id.as_str());
+        let last = Value::from(prepared.last_event_id.as_str());
+        predecessor.insert("event_id".to_owned(), last);
     }
-    content.insert("predecessor".to_owned(), predecessor);
+    content.insert("predecessor".to_owned(), Value::Object(predecessor));
     Ok(content)
 }
 
