@@ -102,8 +102,11 @@ pub fn parse_object(bytes: &[u8]) -> Result<Map, CanonicalError> {
     }
 }
 
-/// Lenient canonical form straight from the bytes, so that integers of any length keep their digits.
-pub(crate) fn lenient_from_bytes(bytes: &[u8]) -> Result<String, CanonicalError> {
+/// Lenient canonical form of any value, straight from the bytes, so that integers of any length keep their digits.
+///
+/// # Errors
+/// [`CanonicalError::NotJson`], [`CanonicalError::TooDeep`].
+pub fn lenient_from_bytes(bytes: &[u8]) -> Result<String, CanonicalError> {
     lenient::canonicalise(bytes)
 }
 

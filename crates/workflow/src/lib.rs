@@ -9,9 +9,15 @@
 //! hand those to [`Workflows::run`].
 
 mod host;
+mod key_document;
+mod keys;
+mod path;
 mod remote;
+mod request;
 mod workflows;
+pub mod x_matrix;
 
 pub use host::{AskError, Host, MaybeSend, MaybeSync, STORAGE_FULL};
+pub use path::{path, with_query};
 pub use remote::{RemoteBody, RemoteChunks, RemoteError, RemoteResponse};
 pub use workflows::Workflows;

@@ -1,0 +1,182 @@
+//! The keys of other servers: held by their destinations, fetched where they are missing.
+//! spec: `server-server-api §retrieving-server-keys`
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use http::Method;
+use selvage_event::{PublicKey, ReceivedEvent, RoomVersion, ServerName};
+use selvage_protocol::destination::{Fetch, HeldKey, Keys, KeysFailed, StoreKeys};
+use selvage_protocol::federation::ServerKey;
+use selvage_protocol::{Json, destination_key};
+
+use crate::key_document::{DOCUMENT_MAX_BYTES, KeyDocument};
+use crate::{AskError, Host, RemoteError, Workflows};
+
+/// The most servers whose keys are looked up at once.
+const SERVERS_AT_ONCE: usize = 8;
+/// How often somebody waits for keys that others fetch, before doing without.
+const WAITS_MAX: usize = 2;
+/// How long each of these waits is at the most, in milliseconds.
+const WAIT_MS: u64 = 15_000;
+/// Where a server publishes its keys.
+const KEYS_PATH: &str = "/_matrix/key/v2/server";
+
+/// Which keys of one server are needed.
+#[derive(Clone, Debug, Default)]
+struct Needed {
+    key_ids: BTreeSet<String>,
+    valid_at: Option<i64>,
+}
+
+impl<H: Host> Workflows<H> {
+    /// The keys that verify these events: of the servers of their senders, of authorisers of restricted joins, and in versions
+    /// 1 and 2 of those in event ids. What cannot be had is left out, and what is no event passed over: the room refuses
+    /// those events.
+    pub async fn keys_of(&self, events: &[Json], version: RoomVersion) -> Vec<ServerKey> {
+        let mut needed: BTreeMap<ServerName, Needed> = BTreeMap::new();
+        for event in events {
+            if let Ok(event) = ReceivedEvent::parse(event.get().as_bytes(), version) {
+                self.need(&mut needed, &event);
+            }
+        }
+        let lookups = needed.into_iter().map(|(server, needed)| async move {
+            let ids: Vec<&str> = needed.key_ids.iter().map(String::as_str).collect();
+            self.server_keys(&server, &ids, needed.valid_at).await
+        });
+        let found: Vec<Vec<ServerKey>> = stream::iter(lookups)
+            .buffer_unordered(SERVERS_AT_ONCE)
+            .collect()
+            .await;
+        found.into_iter().flatten().collect()
+    }
+
+    fn need(&self, needed: &mut BTreeMap<ServerName, Needed>, event: &ReceivedEvent) {
+        let valid_at = event
+            .event()
+            .rules()
+            .key_validity
+            .then(|| event.event().origin_server_ts());
+        for (server, key_ids) in event.needed_keys() {
+            if server != *self.server_name() && !key_ids.is_empty() {
+                let needed = needed.entry(server).or_default();
+                needed.key_ids.extend(key_ids);
+                needed.valid_at = needed.valid_at.max(valid_at);
+            }
+        }
+    }
+
+    /// The keys of a server, fetched when one of these ids is not among those that are held, or not valid at that moment
+    /// (milliseconds since 1970).
+    pub async fn keys_of_server(
+        &self,
+        server: &ServerName,
+        key_ids: &[&str],
+        valid_at: i64,
+    ) -> Vec<ServerKey> {
+        self.server_keys(server, key_ids, Some(valid_at)).await
+    }
+
+    async fn server_keys(
+        &self,
+        server: &ServerName,
+        key_ids: &[&str],
+        valid_at: Option<i64>,
+    ) -> Vec<ServerKey> {
+        let held = self.held_keys(server, key_ids, valid_at).await;
+        let held = held.unwrap_or_else(|error| {
+            tracing::warn!(%server, %error, "the keys of a server cannot be looked up");
+            Vec::new()
+        });
+        let key = |key: HeldKey| ServerKey {
+            server: server.to_string(),
+            key_id: key.key_id,
+            public_key: key.public_key,
+            valid_until_ts: key.valid_until_ts,
+        };
+        held.into_iter().map(key).collect()
+    }
+
+    /// The keys with which a server may sign requests now: current ones that have not run out.
+    ///
+    /// # Errors
+    /// When its destination cannot be asked.
+    pub async fn request_keys(
+        &self,
+        server: &ServerName,
+        key_ids: &[&str],
+    ) -> Result<BTreeMap<String, PublicKey>, AskError> {
+        let now = i64::try_from(self.now().0).unwrap_or(i64::MAX);
+        let held = self.held_keys(server, key_ids, Some(now)).await?;
+        let current = held
+            .into_iter()
+            .filter(|key| !key.expired && key.valid_until_ts >= now);
+        let read = |key: HeldKey| {
+            let public = PublicKey::from_base64(&key.public_key, key.valid_until_ts).ok()?;
+            Some((key.key_id, public))
+        };
+        Ok(current.filter_map(read).collect())
+    }
+
+    async fn held_keys(
+        &self,
+        server: &ServerName,
+        key_ids: &[&str],
+        valid_at: Option<i64>,
+    ) -> Result<Vec<HeldKey>, AskError> {
+        let destination = destination_key(server.as_str());
+        for _ in 0..=WAITS_MAX {
+            let ask = Keys {
+                key_ids: key_ids.iter().map(|id| (*id).to_owned()).collect(),
+                valid_at,
+            };
+            let reply = self.ask(destination.clone(), ask).await?;
+            match reply.fetch {
+                Fetch::Nothing => return Ok(reply.keys),
+                Fetch::Yours => self.fetch_keys(server).await?,
+                Fetch::Wait { version } => self.host().wait(&destination, version, WAIT_MS).await?,
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// Fetches the keys of a server from itself.
+    async fn fetch_keys(&self, server: &ServerName) -> Result<(), AskError> {
+        match self.published_keys(server).await {
+            Ok(document) => self.store_keys(server, document).await,
+            Err(error) => {
+                tracing::info!(%server, %error, "the keys of a server cannot be had");
+                self.ask(destination_key(server.as_str()), KeysFailed {}).await
+            }
+        }
+    }
+
+    async fn published_keys(&self, server: &ServerName) -> Result<KeyDocument, RemoteError> {
+        let answer = self
+            .request_unsigned(server, Method::GET, KEYS_PATH, None, DOCUMENT_MAX_BYTES)
+            .await?;
+        let now = self.now();
+        let document = KeyDocument::verified(&answer, server, now)
+            .map_err(|error| RemoteError::Misbehaved(format!("its keys: {error}")))?;
+        if u64::try_from(document.valid_until_ts).unwrap_or(0) < now.0 {
+            return Err(RemoteError::Misbehaved("its keys have run out".to_owned()));
+        }
+        Ok(document)
+    }
+
+    async fn store_keys(&self, server: &ServerName, document: KeyDocument) -> Result<(), AskError> {
+        let Some(json) = document.to_json() else {
+            return Ok(());
+        };
+        let store = StoreKeys {
+            keys: document.keys,
+            document: json,
+        };
+        let reply = self.ask(destination_key(server.as_str()), store).await?;
+        if !reply.refused.is_empty() {
+            tracing::warn!(%server, keys = ?reply.refused, "a server gave other keys the ids of keys that are known");
+        }
+        Ok(())
+    }
+}
