@@ -47,6 +47,7 @@ pub mod auth;
 pub mod build;
 pub mod canonical;
 pub mod event;
+mod glob;
 pub mod hash;
 pub mod id;
 pub mod key;
@@ -59,6 +60,7 @@ pub mod version;
 pub use auth::{AuthError, EventLookup, KnownEvent, PowerLevels, Refusal, Rule, StateLookup, auth_types_for};
 pub use build::{Template, room_id_of_create};
 pub use event::{Event, FormatError, Membership};
+pub use glob::glob_matches;
 pub use id::{EventId, IdError, RoomAlias, RoomId, ServerName, UserId};
 pub use key::{KeyLookup, PublicKey, SignatureError, SigningKey, VerifyKeys};
 pub use pipeline::{

@@ -80,7 +80,8 @@ impl<H: Host> Gateway<H> {
         let [a, b, c, d, ..] = host.random();
         let epoch = u32::from_be_bytes([a, b, c, d]);
         let (mac_key, requests) = (MacKey::new(mac_key), AtomicU64::new(0));
-        let workflows = Workflows::new(host, settings.server_name.clone(), signing_key);
+        let (name, federation) = (settings.server_name.clone(), settings.federation.clone());
+        let workflows = Workflows::new(host, name, signing_key, federation);
         let inner = Inner {
             workflows,
             settings,
@@ -181,6 +182,12 @@ fn check(settings: &Settings) -> Result<(), GatewayError> {
     if !allowed.contains(&settings.password_hash_memory_kib) {
         let problem = format!("not between {} and {} KiB", allowed.start(), allowed.end());
         return wrong("password_hash_memory_kib", problem);
+    }
+    if !settings.federation.pauses_make_sense() {
+        return wrong(
+            "federation",
+            "the first pause is 0, or longer than the longest".to_owned(),
+        );
     }
     if settings.registration_shared_secret.as_deref() == Some("") {
         return wrong("registration_shared_secret", "empty".to_owned());

@@ -33,7 +33,8 @@ pub use error::ApiError;
 pub use gateway::{Gateway, GatewayError};
 pub use respond::{MatchedEndpoint, respond, respond_to_overload, respond_to_too_large};
 pub use selvage_workflow::{
-    AskError, Host, MaybeSend, MaybeSync, RemoteError, RemoteResponse, STORAGE_FULL, Workflows,
+    AskError, FederationSettings, Host, MaybeSend, MaybeSync, RemoteError, RemoteResponse, STORAGE_FULL,
+    ServerPattern, Workflows,
 };
 pub use settings::{
     PASSWORD_HASH_MEMORY_DEFAULT_KIB, PASSWORD_HASH_MEMORY_MAX_KIB, PASSWORD_HASH_MEMORY_MIN_KIB,

@@ -1,6 +1,7 @@
 //! What an operator decides about the gateway, on whichever host.
 
 use selvage_event::{RoomVersion, ServerName};
+use selvage_workflow::FederationSettings;
 
 /// Who may make an account through the Client-Server API.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,6 +61,8 @@ pub struct Settings {
     pub public_base_url: Option<String>,
     /// Where other servers reach this one, `host:port`; `None` when it is not published.
     pub federation_address: Option<String>,
+    /// With which other servers this one speaks, and how often it tries again.
+    pub federation: FederationSettings,
     /// Where people find help.
     pub support: Support,
 }
@@ -67,7 +70,7 @@ pub struct Settings {
 impl Settings {
     /// The defaults: registration is closed, rate limits are on, nothing is published.
     #[must_use]
-    pub const fn new(server_name: ServerName) -> Self {
+    pub fn new(server_name: ServerName) -> Self {
         Self {
             server_name,
             registration: Registration::Closed,
@@ -77,6 +80,7 @@ impl Settings {
             password_hash_memory_kib: PASSWORD_HASH_MEMORY_DEFAULT_KIB,
             public_base_url: None,
             federation_address: None,
+            federation: FederationSettings::default(),
             support: Support {
                 matrix_id: None,
                 email_address: None,

@@ -8,6 +8,7 @@
 //! Some are run by the gateway as part of a request, others are started by objects ([`selvage_object::Turn::start`]); hosts
 //! hand those to [`Workflows::run`].
 
+mod federation;
 mod host;
 mod key_document;
 mod keys;
@@ -17,6 +18,9 @@ mod request;
 mod workflows;
 pub mod x_matrix;
 
+pub use federation::{
+    FederationSettings, NotAPattern, RETRY_MAX_DEFAULT_MS, RETRY_MIN_DEFAULT_MS, ServerPattern,
+};
 pub use host::{AskError, Host, MaybeSend, MaybeSync, STORAGE_FULL};
 pub use path::{path, with_query};
 pub use remote::{RemoteBody, RemoteChunks, RemoteError, RemoteResponse};

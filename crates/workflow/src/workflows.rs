@@ -7,7 +7,7 @@ use selvage_object::{ObjectKey, Started, Timestamp};
 use selvage_protocol::Ask;
 use serde::Serialize;
 
-use crate::{AskError, Host};
+use crate::{AskError, FederationSettings, Host};
 
 /// A host to stand on, and who this server is. Cheap to clone.
 pub struct Workflows<H> {
@@ -18,6 +18,7 @@ struct Inner<H> {
     host: H,
     server_name: ServerName,
     signing_key: SigningKey,
+    federation: FederationSettings,
 }
 
 impl<H> Clone for Workflows<H> {
@@ -31,11 +32,17 @@ impl<H> Clone for Workflows<H> {
 impl<H: Host> Workflows<H> {
     /// The workflows of the server of this name and key.
     #[must_use]
-    pub fn new(host: H, server_name: ServerName, signing_key: SigningKey) -> Self {
+    pub fn new(
+        host: H,
+        server_name: ServerName,
+        signing_key: SigningKey,
+        federation: FederationSettings,
+    ) -> Self {
         let inner = Inner {
             host,
             server_name,
             signing_key,
+            federation,
         };
         Self {
             inner: Arc::new(inner),
@@ -58,6 +65,12 @@ impl<H: Host> Workflows<H> {
     #[must_use]
     pub fn signing_key(&self) -> &SigningKey {
         &self.inner.signing_key
+    }
+
+    /// What the operator decided about other servers.
+    #[must_use]
+    pub fn federation(&self) -> &FederationSettings {
+        &self.inner.federation
     }
 
     /// The time.

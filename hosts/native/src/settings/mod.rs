@@ -6,13 +6,13 @@ mod options;
 mod resolve;
 mod tls;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
 use selvage_event::{RoomVersion, ServerName};
-use selvage_gateway::{Registration, Support};
+use selvage_gateway::{FederationSettings, Registration, Support};
 
 pub use environment::check_environment;
 pub use options::{LogFormat, LogLevel, Options, Place, RegistrationOption, Switch};
@@ -89,6 +89,8 @@ pub struct GatewayOptions {
     pub public_base_url: Option<String>,
     /// Where other servers reach it.
     pub federation_address: Option<String>,
+    /// With which other servers this one speaks, and how often it tries again.
+    pub federation: FederationSettings,
     /// Where people find help.
     pub support: Support,
 }
@@ -107,20 +109,35 @@ impl GatewayOptions {
         settings.password_hash_memory_kib = self.password_hash_memory_kib;
         settings.public_base_url.clone_from(&self.public_base_url);
         settings.federation_address.clone_from(&self.federation_address);
+        settings.federation.clone_from(&self.federation);
         settings.support.clone_from(&self.support);
         settings
     }
 }
 
-/// How this server reaches others. Nothing does so yet; the settings are checked and kept for what will.
+/// How this server reaches others.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
     /// Certificates of authorities that are trusted beside the system's.
     pub extra_ca: Vec<CertificateDer<'static>>,
     /// Whether loopback, private and link-local addresses may be reached.
     pub allow_private_addresses: bool,
-    /// The first pause after a failure, in milliseconds.
-    pub federation_retry_min_ms: u64,
-    /// The longest pause, in milliseconds.
-    pub federation_retry_max_ms: u64,
+    /// The DNS server to ask instead of the system's.
+    pub dns_server: Option<SocketAddr>,
+    /// The port at which web sites are asked for delegations: 443. Tests have another, which needs no privilege.
+    pub https_port: u16,
+    /// Addresses that may be reached although they are private: none. Tests have some.
+    pub exceptions: Vec<IpAddr>,
+}
+
+impl Default for Outgoing {
+    fn default() -> Self {
+        Self {
+            extra_ca: Vec::new(),
+            allow_private_addresses: false,
+            dns_server: None,
+            https_port: 443,
+            exceptions: Vec::new(),
+        }
+    }
 }

@@ -166,24 +166,44 @@ pub struct Options {
     #[arg(long, value_name = "URL", env = "SELVAGE_SUPPORT_PAGE")]
     pub support_page: Option<String>,
 
-    /// Certificates of authorities to trust in outgoing TLS, as PEM; can be repeated. Checked at the start; without
-    /// effect today, since this version makes no outgoing requests
+    /// Certificates of authorities to trust in outgoing TLS beside the system's, as PEM; can be repeated; read at the
+    /// start
     #[arg(long, value_name = "FILE", env = "SELVAGE_EXTRA_CA", value_delimiter = ',')]
     pub extra_ca: Option<Vec<PathBuf>>,
 
-    /// Reach loopback, private and link-local addresses too, for private federations and tests. Without effect today,
-    /// since this version makes no outgoing requests
+    /// Reach other servers on loopback, private and link-local addresses too, for private federations and tests
     #[arg(long, value_name = "TRUE|FALSE", env = "SELVAGE_ALLOW_PRIVATE_ADDRESSES",
           num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     pub allow_private_addresses: Option<bool>,
 
-    /// The first pause after a failed request to another server, in milliseconds [default: 1000]. Checked at the start;
-    /// without effect today, since this version makes no outgoing requests
+    /// Ask this DNS server for other servers' addresses and SRV records [default: those of the system]
+    #[arg(long, value_name = "ADDR:PORT", env = "SELVAGE_DNS_SERVER")]
+    pub dns_server: Option<SocketAddr>,
+
+    /// Speak with these other servers only; * and ? stand for any characters and for one, a name without a port for
+    /// every port; can be repeated [default: with all]
+    #[arg(
+        long,
+        value_name = "SERVER",
+        env = "SELVAGE_FEDERATION_ALLOW",
+        value_delimiter = ','
+    )]
+    pub federation_allow: Option<Vec<String>>,
+
+    /// Speak with these other servers never, even if --federation-allow names them; can be repeated [default: with all]
+    #[arg(
+        long,
+        value_name = "SERVER",
+        env = "SELVAGE_FEDERATION_DENY",
+        value_delimiter = ','
+    )]
+    pub federation_deny: Option<Vec<String>>,
+
+    /// The first pause after a failed request to another server, in milliseconds [default: 1000]
     #[arg(long, value_name = "MS", env = "SELVAGE_FEDERATION_RETRY_MIN")]
     pub federation_retry_min: Option<u64>,
 
-    /// The longest pause, in milliseconds [default: 86400000]. Checked at the start; without effect today, since this
-    /// version makes no outgoing requests
+    /// The longest pause, in milliseconds [default: 86400000]
     #[arg(long, value_name = "MS", env = "SELVAGE_FEDERATION_RETRY_MAX")]
     pub federation_retry_max: Option<u64>,
 
@@ -223,6 +243,9 @@ impl Options {
             support_page: self.support_page.or(other.support_page),
             extra_ca: self.extra_ca.or(other.extra_ca),
             allow_private_addresses: self.allow_private_addresses.or(other.allow_private_addresses),
+            dns_server: self.dns_server.or(other.dns_server),
+            federation_allow: self.federation_allow.or(other.federation_allow),
+            federation_deny: self.federation_deny.or(other.federation_deny),
             federation_retry_min: self.federation_retry_min.or(other.federation_retry_min),
             federation_retry_max: self.federation_retry_max.or(other.federation_retry_max),
             appservice_dir: self.appservice_dir.or(other.appservice_dir),

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use selvage_event::{RoomVersion, ServerName, UserId};
 use selvage_gateway::{
-    PASSWORD_HASH_MEMORY_DEFAULT_KIB, PASSWORD_HASH_MEMORY_MAX_KIB, PASSWORD_HASH_MEMORY_MIN_KIB,
-    Registration, Support,
+    FederationSettings, PASSWORD_HASH_MEMORY_DEFAULT_KIB, PASSWORD_HASH_MEMORY_MAX_KIB,
+    PASSWORD_HASH_MEMORY_MIN_KIB, Registration, ServerPattern, Support,
 };
 
 use super::{
@@ -17,8 +17,6 @@ use crate::directory::{SHARDS_MAX, Wanted};
 
 const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8008);
 const DATA_DIR_DEFAULT: &str = "data";
-const RETRY_MIN_DEFAULT_MS: u64 = 1_000;
-const RETRY_MAX_DEFAULT_MS: u64 = 24 * 60 * 60 * 1_000;
 
 type Checked<T> = Result<T, SettingError>;
 
@@ -134,6 +132,7 @@ fn gateway(options: &Options) -> Checked<GatewayOptions> {
         password_hash_memory_kib: hash_memory(options.password_hash_memory)?,
         public_base_url: base_url(options.public_base_url.as_deref())?,
         federation_address: federation_address(options.federation_address.as_deref())?,
+        federation: federation(options)?,
         support: support(options)?,
     })
 }
@@ -206,11 +205,12 @@ fn support(options: &Options) -> Checked<Support> {
     })
 }
 
-fn outgoing(options: &Options) -> Checked<Outgoing> {
-    let min = options.federation_retry_min.unwrap_or(RETRY_MIN_DEFAULT_MS);
+fn federation(options: &Options) -> Checked<FederationSettings> {
+    let default = FederationSettings::default();
+    let min = options.federation_retry_min.unwrap_or(default.retry_min_ms);
     let max = options
         .federation_retry_max
-        .unwrap_or(RETRY_MAX_DEFAULT_MS.max(min));
+        .unwrap_or(default.retry_max_ms.max(min));
     if min == 0 {
         return Err(SettingError::new("--federation-retry-min", "0"));
     }
@@ -220,11 +220,31 @@ fn outgoing(options: &Options) -> Checked<Outgoing> {
             "less than --federation-retry-min",
         ));
     }
+    Ok(FederationSettings {
+        allow: patterns("--federation-allow", options.federation_allow.as_deref())?,
+        deny: patterns("--federation-deny", options.federation_deny.as_deref())?,
+        retry_min_ms: min,
+        retry_max_ms: max,
+    })
+}
+
+fn patterns(name: &str, texts: Option<&[String]>) -> Checked<Vec<ServerPattern>> {
+    let parse = |text: &String| {
+        ServerPattern::parse(text).map_err(|error| SettingError::new(name, format!("{text:?}: {error}")))
+    };
+    // An empty list would allow everybody, and somebody wrote it.
+    if texts.is_some_and(<[String]>::is_empty) {
+        return Err(SettingError::new(name, "empty"));
+    }
+    texts.unwrap_or_default().iter().map(parse).collect()
+}
+
+fn outgoing(options: &Options) -> Checked<Outgoing> {
     Ok(Outgoing {
         extra_ca: tls::authorities(options.extra_ca.as_deref().unwrap_or_default())?,
         allow_private_addresses: options.allow_private_addresses.unwrap_or(false),
-        federation_retry_min_ms: min,
-        federation_retry_max_ms: max,
+        dns_server: options.dns_server,
+        ..Outgoing::default()
     })
 }
 

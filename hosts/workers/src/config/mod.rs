@@ -1,10 +1,12 @@
 //! The deployment's variables and secrets, which have the names of the native host's environment variables.
 
 mod deployment;
+mod federation;
 mod settings;
 
 #[cfg(target_arch = "wasm32")]
 pub(crate) use deployment::Deployment;
+pub(crate) use federation::federation;
 #[cfg(target_arch = "wasm32")]
 pub(crate) use settings::settings;
 
@@ -29,7 +31,7 @@ impl ConfigError {
 }
 
 /// Every variable that means something.
-const KNOWN: [&str; 13] = [
+const KNOWN: [&str; 17] = [
     "SELVAGE_SERVER_NAME",
     "SELVAGE_SHARDS",
     "SELVAGE_REGISTRATION",
@@ -39,6 +41,10 @@ const KNOWN: [&str; 13] = [
     "SELVAGE_PASSWORD_HASH_MEMORY",
     "SELVAGE_PUBLIC_BASE_URL",
     "SELVAGE_FEDERATION_ADDRESS",
+    "SELVAGE_FEDERATION_ALLOW",
+    "SELVAGE_FEDERATION_DENY",
+    "SELVAGE_FEDERATION_RETRY_MIN",
+    "SELVAGE_FEDERATION_RETRY_MAX",
     "SELVAGE_SUPPORT_MATRIX_ID",
     "SELVAGE_SUPPORT_EMAIL",
     "SELVAGE_SUPPORT_PAGE",

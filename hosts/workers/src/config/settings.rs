@@ -5,7 +5,7 @@ use std::str::FromStr;
 use selvage_event::{RoomVersion, ServerName};
 use selvage_gateway::{Registration, Settings, Support};
 
-use super::ConfigError;
+use super::{ConfigError, federation};
 
 /// Reads the variables.
 ///
@@ -31,6 +31,7 @@ pub(crate) fn settings(variable: impl Fn(&'static str) -> Option<String>) -> Res
     settings.registration_shared_secret = variable("SELVAGE_REGISTRATION_SHARED_SECRET");
     settings.public_base_url = variable("SELVAGE_PUBLIC_BASE_URL");
     settings.federation_address = variable("SELVAGE_FEDERATION_ADDRESS");
+    settings.federation = federation(&variable)?;
     settings.support = Support {
         matrix_id: variable("SELVAGE_SUPPORT_MATRIX_ID"),
         email_address: variable("SELVAGE_SUPPORT_EMAIL"),
@@ -39,7 +40,11 @@ pub(crate) fn settings(variable: impl Fn(&'static str) -> Option<String>) -> Res
     Ok(settings)
 }
 
-fn read<T>(
+/// Reads a variable, if it is set.
+///
+/// # Errors
+/// When `parse` refuses it.
+pub(super) fn read<T>(
     variable: impl Fn(&'static str) -> Option<String>,
     name: &'static str,
     parse: fn(&str) -> Result<T, String>,

@@ -8,9 +8,9 @@ use selvage_object::{Delivery, Failure, Outcome, Started};
 use super::home::Home;
 use super::host::WorkersHost;
 use super::moment::{moment, now};
-use super::{call, foundation};
-use crate::counts;
+use super::{call, foundation, variable};
 use crate::wire::Reply;
+use crate::{config, counts};
 
 impl Home {
     /// Carries out an outcome, and whatever may leave now. Called before anything is awaited after the input, so that
@@ -54,7 +54,9 @@ impl Home {
         let (name, key) =
             foundation::signer(&deployment, &identity).map_err(|fault| Reply::from(Failure::Fault(fault)))?;
         let host = WorkersHost::new(self.env.clone(), deployment.placement());
-        Ok(Workflows::new(host, name, key))
+        // The Worker has refused to serve if they are wrong.
+        let federation = config::federation(|name| variable(&self.env, name)).unwrap_or_default();
+        Ok(Workflows::new(host, name, key, federation))
     }
 
     /// Sends what may leave, and sets the alarm for what may not yet.
