@@ -8,6 +8,7 @@
 //! Some are run by the gateway as part of a request, others are started by objects ([`selvage_object::Turn::start`]); hosts
 //! hand those to [`Workflows::run`].
 
+pub mod discovery;
 mod federation;
 mod host;
 mod key_document;

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use crate::metrics::Metrics;
 use crate::queue::Rejected;
+use crate::remote::Remotes;
 use crate::shard::{Input, OVERLOAD_RETRY_MS, ShardPool};
 use crate::{clock, random};
 
@@ -29,16 +30,18 @@ pub struct NativeHost {
 struct Inner {
     shards: ShardPool,
     computations: Semaphore,
+    remotes: Remotes,
     metrics: Arc<Metrics>,
 }
 
 impl NativeHost {
-    /// The host of these shards.
+    /// The host of these shards, with a way to other servers.
     #[must_use]
-    pub fn new(shards: ShardPool, metrics: Arc<Metrics>) -> Self {
+    pub fn new(shards: ShardPool, remotes: Remotes, metrics: Arc<Metrics>) -> Self {
         let inner = Inner {
             shards,
             computations: Semaphore::new(COMPUTATIONS_MAX),
+            remotes,
             metrics,
         };
         Self {
@@ -142,10 +145,10 @@ impl Host for NativeHost {
     async fn exchange(
         &self,
         to: &ServerName,
-        _: http::Request<Bytes>,
-        _: u64,
+        request: http::Request<Bytes>,
+        timeout_ms: u64,
     ) -> Result<RemoteResponse, RemoteError> {
-        Err(RemoteError::Unreachable(format!("{to} is not there")))
+        self.inner.remotes.exchange(to, request, timeout_ms).await
     }
 
     async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {

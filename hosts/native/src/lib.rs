@@ -20,6 +20,7 @@ mod log;
 pub mod metrics;
 mod queue;
 pub mod random;
+pub mod remote;
 pub mod server;
 pub mod settings;
 pub mod shard;

@@ -19,6 +19,7 @@ use crate::http::{self, CONNECTIONS_MAX, Context, Listener, Stop, Stopper};
 use crate::identity::{self, IdentityError};
 use crate::kinds;
 use crate::metrics::Metrics;
+use crate::remote::{Remotes, RemotesError};
 use crate::settings::Settings;
 use crate::shard::{ShardPool, StartError};
 use crate::workflows;
@@ -41,6 +42,9 @@ pub enum ServerError {
     /// The gateway refuses the settings.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
+    /// There is no way to other servers.
+    #[error("other servers cannot be reached: {0}")]
+    Remotes(#[from] RemotesError),
     /// An address cannot be listened on.
     #[error("{setting}: {address}: {source}")]
     Listen {
@@ -75,7 +79,8 @@ impl Opened {
         let kinds = kinds::all(name.clone(), identity::signing_key(&identity)?);
         let metrics = Arc::new(Metrics::default());
         let shards = ShardPool::start(path, directory.shards(), &kinds, &metrics)?;
-        let host = NativeHost::new(shards, Arc::clone(&metrics));
+        let remotes = Remotes::new(&settings.outgoing, settings.gateway.federation.clone())?;
+        let host = NativeHost::new(shards, remotes, Arc::clone(&metrics));
         Ok(Self {
             gateway: Gateway::new(host, settings.gateway.settings(name), &identity)?,
             metrics,

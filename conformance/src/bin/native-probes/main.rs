@@ -14,11 +14,13 @@ use futures_util::future::join_all;
 use request::Request;
 use selvage::host::NativeHost;
 use selvage::metrics::Metrics;
+use selvage::remote::Remotes;
+use selvage::settings::Outgoing;
 use selvage::shard::{Kinds, ShardPool};
 use selvage_conformance::Flood;
 use selvage_conformance::probe::Probe;
 use selvage_event::{ServerName, SigningKey};
-use selvage_gateway::{AskError, Host};
+use selvage_gateway::{AskError, FederationSettings, Host};
 use selvage_object::Registry;
 use selvage_room::{Identity, RoomObject};
 use tokio::runtime::{Handle, Runtime};
@@ -48,7 +50,8 @@ fn serve(address: &str, directory: &Path) -> Anything<()> {
     let metrics = Arc::new(Metrics::default());
     let kinds: Kinds = Arc::new(|| Registry::new().with(Probe).with(rooms()));
     let shards = ShardPool::start(directory, SHARDS, &kinds, &metrics)?;
-    let host = NativeHost::new(shards, metrics);
+    let remotes = Remotes::new(&Outgoing::default(), FederationSettings::default())?;
+    let host = NativeHost::new(shards, remotes, metrics);
     let runtime = Runtime::new()?;
     for stream in TcpListener::bind(address)?.incoming() {
         let (stream, host, handle) = (stream?, host.clone(), runtime.handle().clone());

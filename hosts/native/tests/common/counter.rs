@@ -5,8 +5,10 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use selvage::host::NativeHost;
 use selvage::metrics::Metrics;
+use selvage::remote::Remotes;
+use selvage::settings::Outgoing;
 use selvage::shard::{Kinds, ShardPool};
-use selvage_gateway::{AskError, Host as _};
+use selvage_gateway::{AskError, FederationSettings, Host as _};
 use selvage_object::{
     Failure, Fault, Kind, Migration, Object, ObjectKey, Param, Placement, Registry, Tracked, Turn,
 };
@@ -163,8 +165,9 @@ pub fn start(directory: &Path, shards: u16) -> Pool {
     let kinds: Kinds = Arc::new(move || Registry::new().with(Counter(counters.clone())));
     let metrics = Arc::new(Metrics::default());
     let pool = ShardPool::start(directory, shards, &kinds, &metrics).unwrap();
+    let remotes = Remotes::new(&Outgoing::default(), FederationSettings::default()).unwrap();
     Pool {
-        host: NativeHost::new(pool, Arc::clone(&metrics)),
+        host: NativeHost::new(pool, remotes, Arc::clone(&metrics)),
         metrics,
         gate,
     }
