@@ -139,6 +139,6 @@ mod tests {
         };
         let given = parse(&["::1", "::2", "::3", "1.0.0.1"]);
         assert_eq!(alternating(&given), parse(&["::1", "1.0.0.1", "::2", "::3"]));
-        assert_eq!(alternating(&[]), []);
+        assert!(alternating(&[]).is_empty());
     }
 }
