@@ -54,8 +54,8 @@ impl Home {
         let (name, key) =
             foundation::signer(&deployment, &identity).map_err(|fault| Reply::from(Failure::Fault(fault)))?;
         let host = WorkersHost::new(self.env.clone(), deployment.placement());
-        // The Worker has refused to serve if they are wrong.
-        let federation = config::federation(|name| variable(&self.env, name)).unwrap_or_default();
+        let federation = config::federation(|name| variable(&self.env, name));
+        let federation = federation.map_err(|error| Reply::Unavailable(error.to_string()))?;
         Ok(Workflows::new(host, name, key, federation))
     }
 
