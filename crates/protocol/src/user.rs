@@ -40,6 +40,8 @@ pub enum Bucket {
     Send,
     /// Creating rooms, and changing memberships.
     Membership,
+    /// Being invited by users of other servers.
+    Invited,
 }
 
 /// Who holds this access token. Refused with `M_UNKNOWN_TOKEN` when nobody does, and with `M_LIMIT_EXCEEDED` when the
@@ -264,6 +266,9 @@ pub struct RoomChange {
     pub membership: Membership,
     /// What part of the room's timeline is new; `None` when there is nothing to ask the room for.
     pub window: Option<Window>,
+    /// Whether this is the end of an invite or a knock of which no room here knows: news without a timeline.
+    #[serde(default)]
+    pub out_of_band: bool,
     /// The stripped state of an invite or a knock, which clients show.
     #[serde(default)]
     pub stripped_state: Vec<Json>,
@@ -359,6 +364,53 @@ pub struct MembershipChanged {
     pub stripped_state: Vec<Json>,
 }
 
+/// The user's membership in a room that this server is not in, so that no room here can tell of it: an invite from another
+/// server, a knock sent there, or the end of either. Refused with `M_NOT_FOUND` when there is no such account, and with
+/// `M_FORBIDDEN` when somebody else than the inviter takes an invite back. Repetition changes nothing, nor does it when the
+/// user is in the room already.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OutOfBand {
+    /// The room.
+    pub room_id: String,
+    /// Invite, knock or leave.
+    pub membership: Membership,
+    /// Where the membership comes from.
+    pub source: OutOfBandSource,
+    /// For invites and knocks, what clients show of the room; the membership event is among it.
+    #[serde(default)]
+    pub stripped_state: Vec<Json>,
+    /// Whether invites are counted.
+    #[serde(default)]
+    pub rate_limited: bool,
+}
+
+/// See [`OutOfBand`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutOfBandSource {
+    /// Who sent the membership event.
+    pub sender: String,
+    /// The membership event.
+    pub event_id: String,
+    /// The room version.
+    pub version: String,
+}
+
+/// Where the user's membership in a room that this server is not in comes from; `None` when there is no such membership.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OutOfBandOf {
+    /// The room.
+    pub room_id: String,
+}
+
+/// See [`OutOfBandOf`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutOfBandReply {
+    /// Invite, knock or leave.
+    pub membership: Membership,
+    /// Where it comes from.
+    pub source: OutOfBandSource,
+}
+
 /// A room hints at who is typing now.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Typing {
@@ -392,6 +444,8 @@ commands!(
         Changes => ChangesReply,
         RoomMoved => (),
         MembershipChanged => (),
+        OutOfBand => (),
+        OutOfBandOf => Option<OutOfBandReply>,
         Typing => (),
     }
 );

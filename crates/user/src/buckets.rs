@@ -23,6 +23,11 @@ const MEMBERSHIP: Rate = Rate {
     burst: 30,
     refill_ms: 1_000,
 };
+/// One invite from other servers each ten seconds, twenty at once.
+const INVITED: Rate = Rate {
+    burst: 20,
+    refill_ms: 10_000,
+};
 /// Ten tries to log in at once, then one each six seconds.
 pub(crate) const LOGIN: Rate = Rate {
     burst: 10,
@@ -34,6 +39,7 @@ pub(crate) const fn rate(bucket: Bucket) -> Rate {
     match bucket {
         Bucket::Send => SEND,
         Bucket::Membership => MEMBERSHIP,
+        Bucket::Invited => INVITED,
     }
 }
 

@@ -127,6 +127,7 @@ impl Reader<'_> {
         };
         let typing = self.typing(room_id, room, window);
         let asked_in_news = asked_in && membership_news;
+        let out_of_band = room.out_of_band.is_some() && window.is_some();
         let nothing = window.is_none() && account_data.is_empty() && typing.is_none() && !asked_in_news;
         let data_alone = room.membership != Membership::Join && window.is_none() && !asked_in_news;
         if nothing || data_alone {
@@ -134,7 +135,8 @@ impl Reader<'_> {
         }
         Some(RoomChange {
             membership: room.membership,
-            window,
+            window: window.filter(|_| !out_of_band),
+            out_of_band,
             stripped_state,
             account_data,
             typing,

@@ -12,6 +12,7 @@ mod filters;
 mod log;
 mod memory;
 mod object;
+mod out_of_band;
 mod profile;
 mod rooms;
 mod schema;

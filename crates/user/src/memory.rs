@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use selvage_object::{Fault, Timestamp, Turn};
 use selvage_protocol::Json;
-use selvage_protocol::user::{Bucket, Membership, Profile};
+use selvage_protocol::user::{Bucket, Membership, OutOfBandSource, Profile};
 
 use crate::buckets::Level;
 use crate::log::{Entry, EntryKind};
@@ -39,6 +39,8 @@ pub(crate) struct Room {
     pub(crate) stripped_state: Vec<Json>,
     /// Whether the user has forgotten the room since.
     pub(crate) forgotten: bool,
+    /// Where the membership comes from, when no room here told of it.
+    pub(crate) out_of_band: Option<OutOfBandSource>,
     /// The last `(seq, pos)` that the log no longer holds.
     pub(crate) base: Option<(u64, i64)>,
     /// The `(seq, pos)` that the log holds, rising.
@@ -192,8 +194,8 @@ fn load_sessions(turn: &Turn<'_>) -> Result<BTreeMap<String, String>, Fault> {
 }
 
 fn load_rooms(turn: &Turn<'_>) -> Result<BTreeMap<String, Room>, Fault> {
-    let sql = "SELECT room_id, membership, pos, seq, stripped_state, base_seq, base_pos, forgotten \
-               FROM user_rooms WHERE object = ?1";
+    let sql = "SELECT room_id, membership, pos, seq, stripped_state, base_seq, base_pos, forgotten, \
+               out_of_band FROM user_rooms WHERE object = ?1";
     let mut rooms = BTreeMap::new();
     for mut row in turn.rows(sql, &[])? {
         let membership = row.text(1)?;
@@ -206,12 +208,18 @@ fn load_rooms(turn: &Turn<'_>) -> Result<BTreeMap<String, Room>, Fault> {
             stripped_state: serde_json::from_str(&stripped)
                 .map_err(|error| Fault::corrupt(error.to_string()))?,
             forgotten: row.flag(7)?,
+            out_of_band: source(row.optional_text(8)?)?,
             base: base_seq.zip(row.optional_integer(6)?),
             positions: Vec::new(),
         };
         rooms.insert(row.text(0)?, room);
     }
     Ok(rooms)
+}
+
+fn source(text: Option<String>) -> Result<Option<OutOfBandSource>, Fault> {
+    let source = text.map(|text| serde_json::from_str(&text)).transpose();
+    source.map_err(|error| Fault::corrupt(error.to_string()))
 }
 
 fn load_horizon(turn: &Turn<'_>) -> Result<u64, Fault> {

@@ -6,7 +6,7 @@ use selvage_protocol::user::UserCommand;
 use serde::Serialize;
 
 use crate::memory::Memory;
-use crate::{account, account_data, changes, devices, filters, profile, rooms, schema, typing};
+use crate::{account, account_data, changes, devices, filters, out_of_band, profile, rooms, schema, typing};
 
 /// What all local users' objects share.
 #[derive(Clone, Copy, Debug, Default)]
@@ -62,6 +62,8 @@ impl Object for UserObject {
             UserCommand::Changes(command) => reply(&changes::changes(memory, turn, &command)?),
             UserCommand::RoomMoved(command) => reply(&rooms::moved(memory, turn, &command)?),
             UserCommand::MembershipChanged(command) => reply(&rooms::membership(memory, turn, &command)?),
+            UserCommand::OutOfBand(command) => reply(&out_of_band::take(memory, turn, &command)?),
+            UserCommand::OutOfBandOf(command) => reply(&out_of_band::of(memory, &command.room_id)),
             UserCommand::Typing(command) => reply(&typing::typing(memory, turn, command)),
         }
     }

@@ -1,8 +1,9 @@
 //! What rooms tell a user, and what the user keeps of them.
 
 use selvage_object::{Failure, Fault, Param, Refusal, SqlFault, Tracked, Turn};
-use selvage_protocol::errcode;
-use selvage_protocol::user::{Membership, MembershipChanged, RoomMoved};
+use selvage_protocol::user::{Membership, MembershipChanged, OutOfBandSource, RoomMoved};
+use selvage_protocol::{Json, errcode};
+use serde::Serialize;
 
 use crate::account_data;
 use crate::log::{self, Entry, EntryKind};
@@ -41,8 +42,15 @@ pub(crate) fn membership(
         return Ok(());
     }
     let membership_before = before.map(|room| room.membership);
-    store(turn, command, memory.last_seq + 1)?;
-    remember(memory, command);
+    let told = Told {
+        room_id: &command.room_id,
+        membership: command.membership,
+        pos: command.pos,
+        stripped_state: &command.stripped_state,
+        source: None,
+    };
+    told.store(turn, memory.last_seq + 1)?;
+    told.remember(memory);
     if command.membership == Membership::Join && membership_before != Some(Membership::Join) {
         profile::tell_joined(memory, turn, &command.room_id)?;
     }
@@ -59,50 +67,58 @@ pub(crate) fn membership(
     Ok(())
 }
 
-fn store(turn: &Turn<'_>, command: &MembershipChanged, seq: u64) -> Result<(), Failure> {
-    let stripped =
-        serde_json::to_string(&command.stripped_state).map_err(|error| Fault::corrupt(error.to_string()))?;
-    let sql = "INSERT INTO user_rooms (object, room_id, membership, pos, seq, stripped_state) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (object, room_id) DO UPDATE SET \
-               membership = excluded.membership, pos = excluded.pos, seq = excluded.seq, \
-               stripped_state = excluded.stripped_state, forgotten = 0";
-    let (room, membership) = (
-        Param::Text(&command.room_id),
-        Param::Text(command.membership.as_str()),
-    );
-    turn.write(
-        sql,
-        &[
-            room,
-            membership,
-            Param::Integer(command.pos),
-            Param::number(seq),
-            Param::Text(&stripped),
-        ],
-    )?;
-    Ok(())
+/// A membership that the user was told of.
+pub(crate) struct Told<'a> {
+    pub(crate) room_id: &'a str,
+    pub(crate) membership: Membership,
+    pub(crate) pos: i64,
+    pub(crate) stripped_state: &'a [Json],
+    /// Where it comes from, when no room here told of it.
+    pub(crate) source: Option<&'a OutOfBandSource>,
 }
 
-fn remember(memory: &mut Tracked<Memory>, command: &MembershipChanged) {
-    let memory = memory.change();
-    let seq = memory.last_seq + 1;
-    let room = memory
-        .rooms
-        .entry(command.room_id.clone())
-        .or_insert_with(|| Room {
-            membership: command.membership,
-            pos: command.pos,
+impl Told<'_> {
+    /// Writes it.
+    pub(crate) fn store(&self, turn: &Turn<'_>, seq: u64) -> Result<(), Failure> {
+        let stripped = json(&self.stripped_state)?;
+        let source = self.source.map(json).transpose()?;
+        let sql = "INSERT INTO user_rooms (object, room_id, membership, pos, seq, stripped_state, out_of_band) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (object, room_id) DO UPDATE SET \
+                   membership = excluded.membership, pos = excluded.pos, seq = excluded.seq, \
+                   stripped_state = excluded.stripped_state, out_of_band = excluded.out_of_band, forgotten = 0";
+        let values = [
+            Param::Text(self.room_id),
+            Param::Text(self.membership.as_str()),
+            Param::Integer(self.pos),
+            Param::number(seq),
+            Param::Text(&stripped),
+            Param::optional_text(source.as_deref()),
+        ];
+        Ok(turn.write(sql, &values)?)
+    }
+
+    /// Takes it into memory.
+    pub(crate) fn remember(&self, memory: &mut Tracked<Memory>) {
+        let memory = memory.change();
+        let seq = memory.last_seq + 1;
+        let known = memory.rooms.remove(self.room_id);
+        let (base, positions) = known.map_or((None, Vec::new()), |room| (room.base, room.positions));
+        let room = Room {
+            membership: self.membership,
+            pos: self.pos,
             seq,
-            stripped_state: Vec::new(),
+            stripped_state: self.stripped_state.to_vec(),
             forgotten: false,
-            base: None,
-            positions: Vec::new(),
-        });
-    room.membership = command.membership;
-    room.pos = command.pos;
-    room.seq = seq;
-    room.forgotten = false;
-    room.stripped_state.clone_from(&command.stripped_state);
+            out_of_band: self.source.cloned(),
+            base,
+            positions,
+        };
+        memory.rooms.insert(self.room_id.to_owned(), room);
+    }
+}
+
+fn json(value: &(impl Serialize + ?Sized)) -> Result<String, Fault> {
+    serde_json::to_string(value).map_err(|error| Fault::corrupt(error.to_string()))
 }
 
 /// Forgets a room that the user is not in (spec: client-server-api §post_matrixclientv3roomsroomidforget).

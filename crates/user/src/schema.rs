@@ -2,7 +2,12 @@
 
 use selvage_object::Migration;
 
-pub(crate) const SCHEMA: &[Migration] = &[&[
+pub(crate) const SCHEMA: &[Migration] = &[FIRST, OUT_OF_BAND];
+
+/// Where a membership comes from of which no room here knows, as JSON.
+const OUT_OF_BAND: Migration = &["ALTER TABLE user_rooms ADD COLUMN out_of_band TEXT"];
+
+const FIRST: Migration = &[
     // `profile_number`: how often the profile was changed.
     "CREATE TABLE user_account (object INTEGER PRIMARY KEY, password_hash TEXT, admin INTEGER NOT NULL, \
      deactivated INTEGER NOT NULL, displayname TEXT, avatar_url TEXT, \
@@ -26,4 +31,4 @@ pub(crate) const SCHEMA: &[Migration] = &[&[
      room_id TEXT NOT NULL, pos INTEGER NOT NULL, detail TEXT, PRIMARY KEY (object, seq)) STRICT, WITHOUT ROWID",
     // The last entry that was dropped from the log, so that it is known which tokens are older.
     "CREATE TABLE user_log_horizon (object INTEGER PRIMARY KEY, seq INTEGER NOT NULL) STRICT",
-]];
+];

@@ -12,5 +12,6 @@ mod account_data;
 mod devices;
 mod fixture;
 mod log;
+mod out_of_band;
 mod transitions;
 mod typing;

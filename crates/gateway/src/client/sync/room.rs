@@ -119,6 +119,9 @@ pub(super) async fn part<H: Host>(
     let json = match section {
         Section::Invite => encode(&json!({ "invite_state": Events { events: change.stripped_state } }))?,
         Section::Knock => encode(&json!({ "knock_state": Events { events: change.stripped_state } }))?,
+        Section::Leave if change.out_of_band => {
+            encode(&json!({ "timeline": Events { events: Vec::new() } }))?
+        }
         Section::Join | Section::Leave => {
             let slice = match change.window {
                 Some(window) => slice(&gateway, &context, &room_id, window).await?,
