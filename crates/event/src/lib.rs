@@ -43,6 +43,7 @@
 //!
 //! spec: `server-server-api §Checks performed on receipt of a PDU`, `rooms/v1` to `rooms/v12` (v1.19).
 
+pub mod acl;
 pub mod auth;
 pub mod build;
 pub mod canonical;
@@ -57,6 +58,7 @@ pub mod redact;
 pub mod resolve;
 pub mod version;
 
+pub use acl::ServerAcl;
 pub use auth::{AuthError, EventLookup, KnownEvent, PowerLevels, Refusal, Rule, StateLookup, auth_types_for};
 pub use build::{Template, room_id_of_create};
 pub use event::{Event, FormatError, Membership};

@@ -38,6 +38,18 @@ pub struct Receive {
     pub history_before: Option<i64>,
 }
 
+/// Events that another server sent of its own accord: as [`Receive`], but refused with `M_NOT_FOUND` by a room that no local
+/// user is in, and with `M_FORBIDDEN` by one that does not let that server take part.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Push {
+    /// The server.
+    pub server: String,
+    /// The events.
+    pub events: Vec<Json>,
+    /// The keys that verify them.
+    pub keys: Vec<ServerKey>,
+}
+
 /// What became of each event of a command, in order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ReceiveReply {
@@ -255,6 +267,54 @@ pub struct StateIdsReply {
 pub struct EventsById {
     /// The ids.
     pub ids: Vec<String>,
+}
+
+/// An event's auth chain, as ids, each event after those that it cites (spec: server-server-api
+/// §get_matrixfederationv1event_authroomideventid).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AuthChain {
+    /// Who asks.
+    pub server: String,
+    /// The event.
+    pub event_id: String,
+}
+
+/// The version of a room that this server is in; `None` of another one.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Residence {}
+
+/// A user of another server types, or stops (spec: server-server-api §typing-notifications). What the room does not take
+/// changes nothing.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReceiveTyping {
+    /// The server that says so.
+    pub server: String,
+    /// The user.
+    pub user_id: String,
+    /// Whether it types.
+    pub typing: bool,
+}
+
+/// Receipts of users of another server (spec: server-server-api §receipts). What the room does not take changes nothing.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReceiveReceipts {
+    /// The server that says so.
+    pub server: String,
+    /// The receipts.
+    pub receipts: Vec<RemoteReceipt>,
+}
+
+/// See [`ReceiveReceipts`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RemoteReceipt {
+    /// Who has read.
+    pub user_id: String,
+    /// Up to which event.
+    pub event_id: String,
+    /// In which thread: `main`, or a thread's root; `None` for all.
+    pub thread_id: Option<String>,
+    /// When, in milliseconds since 1970, as the server says.
+    pub ts: u64,
 }
 
 /// A membership event for a user of another server to sign (spec: server-server-api §joining-rooms, §leaving-rooms,

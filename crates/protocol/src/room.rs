@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::federation::{
-    Backfill, Begin, Edge, Edges, EventForServer, EventsById, GetMissingEvents, MakeMembership,
-    MakeMembershipReply, Missing, MissingReply, Outgoing, OutgoingReply, Place, Receive, ReceiveReply,
-    SendMembership, SendMembershipReply, StateIds, StateIdsReply, Supply, SupplyState, SupplyStateReply,
+    AuthChain, Backfill, Begin, Edge, Edges, EventForServer, EventsById, GetMissingEvents, MakeMembership,
+    MakeMembershipReply, Missing, MissingReply, Outgoing, OutgoingReply, Place, Push, Receive,
+    ReceiveReceipts, ReceiveReply, ReceiveTyping, Residence, SendMembership, SendMembershipReply, StateIds,
+    StateIdsReply, Supply, SupplyState, SupplyStateReply,
 };
 use crate::user::{Membership, Profile, WindowStart};
 use crate::{Json, commands};
@@ -123,7 +124,8 @@ pub struct AllowedRooms {
     pub user_id: String,
 }
 
-/// A user's membership in the current state; leave for one of whom the room knows nothing, and where there is no such room.
+/// A user's membership in the current state; leave for one of whom the room knows nothing, and `None` where this server is
+/// in no such room and cannot know.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MembershipOf {
     /// The user.
@@ -385,7 +387,7 @@ commands!(
         Send => SendReply,
         ChangeMembership => SendReply,
         AllowedRooms => Vec<String>,
-        MembershipOf => Membership,
+        MembershipOf => Option<Membership>,
         PrepareUpgrade => PrepareUpgradeReply,
         ProfileChanged => (),
         AccountEnded => (),
@@ -398,6 +400,7 @@ commands!(
         SetReceipt => (),
         SetTyping => (),
         Receive => ReceiveReply,
+        Push => ReceiveReply,
         Missing => MissingReply,
         Edges => Vec<Edge>,
         Begin => (),
@@ -410,6 +413,10 @@ commands!(
         EventForServer => Json,
         StateIds => StateIdsReply,
         EventsById => Vec<Json>,
+        AuthChain => Vec<String>,
+        Residence => Option<String>,
+        ReceiveTyping => (),
+        ReceiveReceipts => (),
         MakeMembership => MakeMembershipReply,
         SendMembership => SendMembershipReply,
     }

@@ -9,6 +9,7 @@ use crate::accept::spoken;
 use crate::client_event::Writer;
 use crate::error::trie;
 use crate::read::state_for;
+use crate::residence::is_resident;
 use crate::trie::State;
 use crate::view::{StoredEvent, View};
 
@@ -37,11 +38,11 @@ pub(crate) fn members(view: View<'_>, command: &Members) -> Result<Vec<Json>, Fa
 }
 
 /// A user's membership now; see [`MembershipOf`].
-pub(crate) fn of(view: View<'_>, command: &MembershipOf) -> Result<user::Membership, Failure> {
-    match view.memory.head.as_ref().filter(|head| head.is_room()) {
-        Some(head) => Ok(spoken(view.at(head.state).membership(&command.user_id)?)),
-        None => Ok(user::Membership::Leave),
+pub(crate) fn of(view: View<'_>, command: &MembershipOf) -> Result<Option<user::Membership>, Failure> {
+    if !is_resident(view) {
+        return Ok(None);
     }
+    Ok(Some(spoken(view.now()?.membership(&command.user_id)?)))
 }
 
 /// Gives each membership event of a state to `take`.

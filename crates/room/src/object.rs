@@ -11,8 +11,8 @@ use crate::identity::Identity;
 use crate::memory::Memory;
 use crate::view::View;
 use crate::{
-    create, gaps, members, membership, messages, profile, read, receipts, receive, remote_members,
-    restricted, schema, send, serve, serve_state, slice, staging, supply, txns, typing, upgrade,
+    create, gaps, members, membership, messages, profile, push, read, receipts, receive, remote_members,
+    residence, restricted, schema, send, serve, serve_state, slice, staging, supply, txns, typing, upgrade,
 };
 
 /// What all rooms' objects share.
@@ -47,6 +47,8 @@ impl RoomObject {
             RoomCommand::Backfill(command) => reply(&serve::backfill(view, command)?),
             RoomCommand::EventForServer(command) => reply(&serve::event(view, command)?),
             RoomCommand::StateIds(command) => reply(&serve_state::state_ids(view, command)?),
+            RoomCommand::AuthChain(command) => reply(&serve_state::auth_chain_of(view, command)?),
+            RoomCommand::Residence(_) => reply(&residence::version(view)),
             RoomCommand::EventsById(command) => reply(&serve::events_by_id(view, command)?),
             _ => Err(Fault::corrupt("a command that writes was taken for one that reads").into()),
         }
@@ -83,6 +85,9 @@ impl Object for RoomObject {
             RoomCommand::SetTyping(command) => reply(&typing::set(&mut work, command)?),
             RoomCommand::PrepareUpgrade(command) => reply(&upgrade::prepare(&work, command)?),
             RoomCommand::Receive(command) => reply(&receive::receive(work, command)?),
+            RoomCommand::Push(command) => reply(&push::push(work, command)?),
+            RoomCommand::ReceiveTyping(command) => reply(&typing::receive(&mut work, command)?),
+            RoomCommand::ReceiveReceipts(command) => reply(&receipts::receive(work, command)?),
             RoomCommand::Begin(command) => reply(&supply::begin(work, command)?),
             RoomCommand::Supply(command) => reply(&receive::supply(work, command)?),
             RoomCommand::SupplyState(command) => reply(&supply::supply_state(&mut work, command)?),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use selvage_event::Membership;
 use selvage_object::{Failure, Fault, Param, Refusal};
+use selvage_protocol::federation::{ReceiveReceipts, RemoteReceipt};
 use selvage_protocol::room::SetReceipt;
 use selvage_protocol::{Json, errcode};
 use serde::Serialize;
@@ -11,11 +12,14 @@ use serde_json::value::to_raw_value;
 
 use crate::accept::Work;
 use crate::error::{forbidden, json, not_found};
+use crate::residence::{check_acl, check_resident, is_in_room, is_of};
 use crate::timeline::position;
 use crate::view::View;
 
 /// The receipt that nobody but its user sees.
 const PRIVATE: &str = "m.read.private";
+/// The most receipts of one command that are taken.
+const REMOTE_RECEIPTS_MAX: usize = 1_000;
 /// The most receipts in one answer: the newest of a room where more have changed.
 const RECEIPTS_MAX: u64 = 1_000;
 
@@ -35,21 +39,65 @@ pub(crate) fn set(mut work: Work<'_, '_>, command: &SetReceipt) -> Result<(), Fa
         let message = format!("no receipt of type {:?}", command.kind);
         return Err(Refusal::new(errcode::INVALID_PARAM, message).into());
     }
-    if work.now()?.membership(&command.user_id)? != Membership::Join {
-        return Err(forbidden("you are not in this room"));
-    }
-    let event = work.view().stored_by_id(&command.event_id)?;
-    let event_pos = event.ok_or_else(|| not_found("no such event in this room"))?.pos;
-    if standing(&work, command)?.is_some_and(|standing| standing >= event_pos) {
+    let now = work.turn.now().0;
+    if !mark(&mut work, command, now)? {
         return Ok(());
     }
-    let pos = work.take_position()?;
-    write(&work, command, event_pos, pos)?;
     if command.kind == PRIVATE {
         return work.finish_for(&command.user_id);
     }
     work.tell_everybody();
     work.finish()
+}
+
+/// Receipts of users of another server (spec: server-server-api §receipts). One that cannot be taken, because its user is not
+/// here or its event not known, is passed over.
+pub(crate) fn receive(mut work: Work<'_, '_>, command: &ReceiveReceipts) -> Result<(), Failure> {
+    check_resident(work.view())?;
+    if !is_in_room(work.view(), &command.server)? {
+        return Err(forbidden("your server is not in this room"));
+    }
+    check_acl(work.view(), &command.server)?;
+    let mut marked = false;
+    for receipt in command.receipts.iter().take(REMOTE_RECEIPTS_MAX) {
+        if is_of(&receipt.user_id, &command.server) {
+            marked |= receive_one(&mut work, receipt)?;
+        }
+    }
+    if !marked {
+        return Ok(());
+    }
+    work.tell_everybody();
+    work.finish()
+}
+
+fn receive_one(work: &mut Work<'_, '_>, receipt: &RemoteReceipt) -> Result<bool, Failure> {
+    let set = SetReceipt {
+        user_id: receipt.user_id.clone(),
+        kind: "m.read".to_owned(),
+        event_id: receipt.event_id.clone(),
+        thread_id: receipt.thread_id.clone(),
+    };
+    let ts = receipt.ts.min(work.turn.now().0);
+    match mark(work, &set, ts) {
+        Err(Failure::Refusal(_)) => Ok(false),
+        other => other,
+    }
+}
+
+/// Moves a user's receipt on; false when it stands there already, or further on.
+fn mark(work: &mut Work<'_, '_>, command: &SetReceipt, ts: u64) -> Result<bool, Failure> {
+    if work.now()?.membership(&command.user_id)? != Membership::Join {
+        return Err(forbidden("you are not in this room"));
+    }
+    let event = work.view().stored_by_id(&command.event_id)?;
+    let event_pos = event.ok_or_else(|| not_found("no such event in this room"))?.pos;
+    if standing(work, command)?.is_some_and(|standing| standing >= event_pos) {
+        return Ok(false);
+    }
+    let pos = work.take_position()?;
+    write(work, command, (event_pos, ts), pos)?;
+    Ok(true)
 }
 
 fn thread(command: &SetReceipt) -> &str {
@@ -71,7 +119,12 @@ fn standing(work: &Work<'_, '_>, command: &SetReceipt) -> Result<Option<i64>, Fa
         .transpose()?)
 }
 
-fn write(work: &Work<'_, '_>, command: &SetReceipt, event_pos: i64, pos: i64) -> Result<(), Failure> {
+fn write(
+    work: &Work<'_, '_>,
+    command: &SetReceipt,
+    (event_pos, ts): (i64, u64),
+    pos: i64,
+) -> Result<(), Failure> {
     let sql = "INSERT INTO room_receipts (object, user_id, kind, thread, event_id, event_pos, ts, pos) \
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (object, user_id, kind, thread) DO UPDATE SET \
                event_id = excluded.event_id, event_pos = excluded.event_pos, ts = excluded.ts, pos = excluded.pos";
@@ -81,7 +134,7 @@ fn write(work: &Work<'_, '_>, command: &SetReceipt, event_pos: i64, pos: i64) ->
         Param::Text(thread(command)),
         Param::Text(&command.event_id),
         Param::Integer(event_pos),
-        Param::number(work.turn.now().0),
+        Param::number(ts),
         Param::Integer(pos),
     ];
     Ok(work.turn.write(sql, &params)?)

@@ -13,9 +13,10 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::accept::{Work, spoken};
 use crate::client_event;
-use crate::error::{forbidden, format, json, not_found, refused};
+use crate::error::{forbidden, format, json, refused};
 use crate::membership::{member_content, own_draft};
 use crate::place::{Placed, Placing, chain};
+use crate::residence::{check_acl, check_resident};
 use crate::restricted::AUTHORISED_VIA;
 
 /// What the signing server makes itself, and a template therefore lacks.
@@ -23,12 +24,10 @@ const MADE_BY_SIGNER: [&str; 3] = ["event_id", "hashes", "signatures"];
 
 /// A membership event to be signed; see [`MakeMembership`].
 pub(crate) fn make(work: &Work<'_, '_>, command: &MakeMembership) -> Result<MakeMembershipReply, Failure> {
-    let head = work
-        .view()
-        .head()
-        .map_err(|_| not_found("this server is not in that room"))?;
+    check_resident(work.view())?;
+    check_acl(work.view(), &command.server)?;
     let user_id = user_of(&command.user_id, &command.server)?;
-    let version = head.version;
+    let version = work.view().head()?.version;
     if !command
         .versions
         .iter()
@@ -84,11 +83,9 @@ fn template(event: &Event) -> Result<Json, Fault> {
 
 /// Takes a signed membership event in; see [`SendMembership`].
 pub(crate) fn send(mut work: Work<'_, '_>, command: &SendMembership) -> Result<SendMembershipReply, Failure> {
-    let version = work
-        .view()
-        .head()
-        .map_err(|_| not_found("this server is not in that room"))?
-        .version;
+    check_resident(work.view())?;
+    check_acl(work.view(), &command.server)?;
+    let version = work.view().head()?.version;
     let received =
         ReceivedEvent::parse(command.event.get().as_bytes(), version).map_err(|error| format(&error))?;
     work.is_as_asked(received.event(), command)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use selvage_event::EventId;
 use selvage_object::{Failure, Fault};
-use selvage_protocol::federation::{StateIds, StateIdsReply};
+use selvage_protocol::federation::{AuthChain, StateIds, StateIdsReply};
 
 use crate::chains::ord;
 use crate::error::{not_found, trie};
@@ -28,6 +28,16 @@ pub(crate) fn state_ids(view: View<'_>, command: &StateIds) -> Result<StateIdsRe
         state: state.iter().map(text).collect(),
         auth_chain: chain.iter().map(|(_, id)| text(id)).collect(),
     })
+}
+
+/// An event's auth chain; see [`AuthChain`].
+pub(crate) fn auth_chain_of(view: View<'_>, command: &AuthChain) -> Result<Vec<String>, Failure> {
+    ServerEyes::new(view, &command.server)?;
+    let nothing = || not_found("no such event in this room");
+    let id = EventId::parse(&command.event_id).map_err(|_| nothing())?;
+    view.event(&id)?.ok_or_else(nothing)?;
+    let chain = auth_chain(view, &[id])?;
+    Ok(chain.iter().map(|(_, id)| id.as_str().to_owned()).collect())
 }
 
 fn entries(view: View<'_>, state: State) -> Result<Vec<EventId>, Fault> {

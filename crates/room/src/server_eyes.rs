@@ -5,10 +5,11 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use selvage_event::{Event, Membership};
-use selvage_object::{Failure, Fault, Param};
+use selvage_object::{Failure, Fault};
 
 use crate::error::{forbidden, stored as damaged};
 use crate::members;
+use crate::residence::{check_acl, is_in_room, is_of};
 use crate::trie::State;
 use crate::view::View;
 use crate::visibility::History;
@@ -22,12 +23,14 @@ pub(crate) struct ServerEyes<'a> {
 }
 
 impl<'a> ServerEyes<'a> {
-    /// The eyes of a server, which must have a user in the room.
+    /// The eyes of a server, which must have a user in the room and be allowed to take part. That it is not allowed is told
+    /// to those only who are in the room and can read so themselves.
     pub(crate) fn new(view: View<'a>, server: &'a str) -> Result<Self, Failure> {
         view.head()?;
         if !is_in_room(view, server)? {
             return Err(forbidden("your server is not in this room"));
         }
+        check_acl(view, server)?;
         Ok(Self {
             view,
             server,
@@ -97,15 +100,6 @@ impl<'a> ServerEyes<'a> {
     }
 
     fn is_of_server(&self, user_id: &str) -> bool {
-        user_id
-            .split_once(':')
-            .is_some_and(|(_, server)| server == self.server)
+        is_of(user_id, self.server)
     }
-}
-
-/// Whether a user of another server is in the room now.
-pub(crate) fn is_in_room(view: View<'_>, server: &str) -> Result<bool, Fault> {
-    let sql = "SELECT joined FROM room_servers WHERE object = ?1 AND server = ?2";
-    let row = view.turn.row(sql, &[Param::Text(server)])?;
-    Ok(row.map(|row| row.integer(0)).transpose()?.unwrap_or(0) > 0)
 }

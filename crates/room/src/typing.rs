@@ -2,15 +2,20 @@
 
 use selvage_event::Membership;
 use selvage_object::Failure;
+use selvage_protocol::federation::ReceiveTyping;
 use selvage_protocol::room::SetTyping;
 use selvage_protocol::user::{Typing, UserCommand};
 use selvage_protocol::user_key;
 
 use crate::accept::Work;
 use crate::error::forbidden;
+use crate::residence::{check_acl, check_resident, is_of};
 
 /// The longest that somebody types without saying so again, in milliseconds.
 const TYPING_MAX_MS: u64 = 120_000;
+
+/// How long a user of another server types unless it is said again, in milliseconds.
+const REMOTE_TYPING_MS: u64 = 30_000;
 
 /// Somebody types, or stops (spec: client-server-api §typing-notifications).
 pub(crate) fn set(work: &mut Work<'_, '_>, command: &SetTyping) -> Result<(), Failure> {
@@ -32,6 +37,20 @@ pub(crate) fn stop(work: &mut Work<'_, '_>, user_id: &str) -> Result<(), Failure
     }
     work.memory.change().typing.remove(user_id);
     tell(work)
+}
+
+/// A user of another server types, or stops (spec: server-server-api §typing-notifications).
+pub(crate) fn receive(work: &mut Work<'_, '_>, command: &ReceiveTyping) -> Result<(), Failure> {
+    check_resident(work.view())?;
+    check_acl(work.view(), &command.server)?;
+    if !is_of(&command.user_id, &command.server) {
+        return Err(forbidden("a server may speak for its own users only"));
+    }
+    let command = SetTyping {
+        user_id: command.user_id.clone(),
+        timeout_ms: command.typing.then_some(REMOTE_TYPING_MS),
+    };
+    set(work, &command)
 }
 
 fn tell(work: &mut Work<'_, '_>) -> Result<(), Failure> {

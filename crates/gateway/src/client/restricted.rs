@@ -11,6 +11,17 @@ use crate::{ApiError, Gateway, Host};
 /// How many rooms are asked at once.
 const ROOMS_AT_ONCE: usize = 8;
 
+/// What is known here of a user's being in one of the rooms whose members a room lets in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// The user is in one of them.
+    Member,
+    /// The user is in none of them, or there are none.
+    Stranger,
+    /// The user is in none of those that this server is in too, and there are others.
+    Unknown,
+}
+
 /// Joins a room, if need be as a member of another one that it lets in from.
 ///
 /// # Errors
@@ -29,7 +40,7 @@ pub(super) async fn join<H: Host>(
         Err(error) if error.is(errcode::FORBIDDEN) => error,
         done => return done.map(|_| ()),
     };
-    if !is_in_allowed_room(gateway, room_id, &command.target).await? {
+    if standing(gateway, room_id, &command.target).await? != Standing::Member {
         return Err(refused);
     }
     command.is_in_allowed_room = true;
@@ -37,12 +48,15 @@ pub(super) async fn join<H: Host>(
     Ok(())
 }
 
-/// Whether the user has joined a room whose members this one lets in.
-async fn is_in_allowed_room<H: Host>(
+/// Whether the user has joined a room whose members this one lets in, as the rooms that are here know.
+///
+/// # Errors
+/// When a room cannot answer.
+pub(crate) async fn standing<H: Host>(
     gateway: &Gateway<H>,
     room_id: &RoomId,
     user_id: &str,
-) -> Result<bool, ApiError> {
+) -> Result<Standing, ApiError> {
     let ask = AllowedRooms {
         user_id: user_id.to_owned(),
     };
@@ -52,7 +66,7 @@ async fn is_in_allowed_room<H: Host>(
         .map_err(ApiError::from)
     {
         // A room that is not here lets nobody in.
-        Err(error) if error.is(errcode::FORBIDDEN) => return Ok(false),
+        Err(error) if error.is(errcode::FORBIDDEN) => return Ok(Standing::Stranger),
         other => other?,
     };
     // The rooms themselves know; what the user was told of them may be out of date.
@@ -63,10 +77,13 @@ async fn is_in_allowed_room<H: Host>(
         gateway.ask(room_key(&allowed), command).await
     };
     let mut memberships = stream::iter(allowed.into_iter().map(ask)).buffered(ROOMS_AT_ONCE);
+    let mut known = Standing::Stranger;
     while let Some(membership) = memberships.try_next().await? {
-        if membership == Membership::Join {
-            return Ok(true);
+        match membership {
+            Some(Membership::Join) => return Ok(Standing::Member),
+            Some(_) => {}
+            None => known = Standing::Unknown,
         }
     }
-    Ok(false)
+    Ok(known)
 }
