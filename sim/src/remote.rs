@@ -276,6 +276,8 @@ impl RemoteRoom {
             let supply = Supply {
                 events,
                 keys: keys.to_vec(),
+                place: None,
+                is_state: false,
             };
             server.ask(&room, supply).expect("events are supplied");
             asked();

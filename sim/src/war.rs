@@ -114,6 +114,8 @@ fn opening(room: &RemoteRoom) -> Vec<RoomCommand> {
     vec![
         RoomCommand::Begin(Begin { version }),
         RoomCommand::Supply(Supply {
+            place: None,
+            is_state: false,
             events,
             keys: room.keys(),
         }),

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use selvage_object::{Fault, Timestamp, Turn};
 
+use crate::delivery::Delivery;
 use crate::incoming::Incoming;
 use crate::keys::{Fetching, Key, load_keys};
+use crate::queue::Queue;
 
 /// How far versions rise each millisecond at the most, so that an object that is loaded anew begins above what it was.
 const VERSIONS_PER_MS: u64 = 1_000;
@@ -22,6 +24,10 @@ pub struct Memory {
     pub(crate) fetching: Fetching,
     /// The transactions that came from it.
     pub(crate) incoming: Incoming,
+    /// What waits for it.
+    pub(crate) queue: Queue,
+    /// How sending it goes.
+    pub(crate) delivery: Delivery,
     pub(crate) version: u64,
 }
 
@@ -33,6 +39,8 @@ impl Memory {
             keys,
             fetching: Fetching::new(fetched),
             incoming: Incoming::load(turn)?,
+            queue: Queue::load(turn)?,
+            delivery: Delivery::load(turn)?,
             version: first_version(turn.now()).max(turn.version_floor()),
         })
     }
@@ -44,7 +52,7 @@ impl Memory {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.keys.len() * KEY_BYTES + self.incoming.bytes()
+        self.keys.len() * KEY_BYTES + self.incoming.bytes() + self.queue.bytes() + self.delivery.bytes()
     }
 }
 

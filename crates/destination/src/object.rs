@@ -5,7 +5,7 @@ use selvage_protocol::destination::DestinationCommand;
 use serde::Serialize;
 
 use crate::memory::Memory;
-use crate::{incoming, keys, schema};
+use crate::{delivery, incoming, keys, queue, schema};
 
 /// What all destinations share.
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,6 +47,23 @@ impl Object for DestinationObject {
                 reply(&incoming::begin(memory, turn, &command.txn_id)?)
             }
             DestinationCommand::EndTransaction(command) => reply(&incoming::end(memory, turn, command)?),
+            DestinationCommand::RoomNews(command) => reply(&queue::news(memory, turn, &command)?),
+            DestinationCommand::QueueEdu(command) => reply(&queue::edu(memory, turn, &command)?),
+            DestinationCommand::QueueMessage(command) => reply(&queue::message(memory, turn, &command)?),
+            DestinationCommand::Alive(_) => reply(&delivery::alive(memory, turn)?),
+            DestinationCommand::NextDelivery(_) => reply(&delivery::next(memory, turn)?),
+            DestinationCommand::BeginDelivery(command) => reply(&delivery::begin(memory, turn, command)?),
+            DestinationCommand::Delivered(command) => reply(&delivery::delivered(memory, turn, &command)?),
+            DestinationCommand::NotDelivered(command) => {
+                reply(&delivery::not_delivered(memory, turn, &command)?)
+            }
+        }
+    }
+
+    fn ring(&self, memory: &mut Tracked<Memory>, turn: &mut Turn<'_>, timer: &str) -> Result<(), Failure> {
+        match timer {
+            queue::TIMER => delivery::ring(memory, turn),
+            other => Err(Fault::corrupt(format!("a timer {other:?}")).into()),
         }
     }
 

@@ -135,9 +135,14 @@ impl From<Refusal> for ApiError {
         if refusal.errcode == errcode::UNRECOGNIZED {
             return Self::unavailable(&refusal.message);
         }
+        // Whoever knows no other server to go to tells the client what it would be told of any room that it is not in.
+        let errcode = match refusal.errcode {
+            code if code == errcode::NOT_HERE => Cow::Borrowed(errcode::FORBIDDEN),
+            code => code,
+        };
         Self {
-            status: status_of(&refusal.errcode),
-            errcode: refusal.errcode,
+            status: status_of(&errcode),
+            errcode,
             message: refusal.message,
             retry_after_ms: refusal.retry_after_ms,
             more: Map::new(),

@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::delivery::{
+    Alive, BeginDelivery, Delivered, NextDelivery, NextDeliveryReply, NotDelivered, QueueEdu, QueueMessage,
+    RoomNews, Transaction,
+};
 use crate::{Json, commands};
 
 /// A key of the remote server, which was verified before it came here (spec: server-server-api §publishing-keys).
@@ -118,5 +122,13 @@ commands!(
         KeyDocument => Option<Json>,
         BeginTransaction => BeginTransactionReply,
         EndTransaction => (),
+        RoomNews => (),
+        QueueEdu => (),
+        QueueMessage => (),
+        Alive => (),
+        NextDelivery => NextDeliveryReply,
+        BeginDelivery => Option<Transaction>,
+        Delivered => (),
+        NotDelivered => (),
     }
 );

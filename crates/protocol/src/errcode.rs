@@ -44,3 +44,7 @@ pub const WEAK_PASSWORD: &str = "M_WEAK_PASSWORD";
 pub const INCOMPATIBLE_ROOM_VERSION: &str = "M_INCOMPATIBLE_ROOM_VERSION";
 /// Nobody here can let the user into a restricted room; another server may.
 pub const UNABLE_TO_GRANT_JOIN: &str = "M_UNABLE_TO_GRANT_JOIN";
+/// Whether the user is in a room that lets in is not known here; another server may know.
+pub const UNABLE_TO_AUTHORISE_JOIN: &str = "M_UNABLE_TO_AUTHORISE_JOIN";
+/// The room is not on this server, or no longer: its own word between objects and gateway, which no client is told.
+pub const NOT_HERE: &str = "ORG.SELVAGE.NOT_HERE";

@@ -91,7 +91,7 @@ pub enum Outcome {
     Dropped,
 }
 
-/// What a room waits for, at most a few hundred events.
+/// What a room waits for and has not asked other servers for a short while ago, at most a few hundred events.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Missing {}
 
@@ -104,6 +104,12 @@ pub struct MissingReply {
     pub extremities: Vec<String>,
     /// The least depth among the extremities.
     pub min_depth: i64,
+    /// The room version.
+    #[serde(default)]
+    pub version: String,
+    /// Other servers in the room, those with the most users first; at most a few dozen.
+    #[serde(default)]
+    pub servers: Vec<String>,
 }
 
 /// An event that others wait for.
@@ -145,14 +151,20 @@ pub struct Begin {
     pub version: String,
 }
 
-/// Events without a place in the graph: the state and the auth chains of a join or a gap. An event comes after its auth
-/// events. Repetition changes nothing.
+/// Events without a place in the graph: the state and the auth chains of a join or a gap. Repetition changes nothing.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Supply {
-    /// The events.
+    /// The events. Each comes after its auth events, unless `place` is given.
     pub events: Vec<Json>,
     /// The keys that verify them.
     pub keys: Vec<ServerKey>,
+    /// The event whose place they are for: those whose auth events are not here wait for
+    /// [`Settle`](crate::elsewhere::Settle).
+    #[serde(default)]
+    pub place: Option<String>,
+    /// Whether they are the state before that event, and not merely its auth chain.
+    #[serde(default)]
+    pub is_state: bool,
 }
 
 /// A piece of the state before an event, as another server tells it. What the room knows to be rejected is left out.
@@ -187,11 +199,17 @@ pub struct Place {
     pub history_before: Option<i64>,
 }
 
-/// What local users have sent after a position, in order, for other servers.
+/// What local users have sent after a position, in order, for another server: what happened while it was in the room, and the
+/// memberships of its users.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Outgoing {
+    /// The server.
+    pub server: String,
     /// After this position.
     pub after: i64,
+    /// Up to this position; `None` for all.
+    #[serde(default)]
+    pub up_to: Option<i64>,
     /// The most events.
     pub limit: u32,
 }

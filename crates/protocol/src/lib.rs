@@ -5,7 +5,9 @@
 //!
 //! It may not depend on anything but `selvage-object`, and does nothing but describe.
 
+pub mod delivery;
 pub mod destination;
+pub mod elsewhere;
 pub mod errcode;
 pub mod federation;
 pub mod room;

@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::elsewhere::{
+    CatchUp, MakeInvite, MakeInviteReply, PlaceWaiting, SendInvite, Settle, SettleReply, Sought, Standing,
+    StandingReply,
+};
 use crate::federation::{
     AuthChain, Backfill, Begin, Edge, Edges, EventForServer, EventsById, GetMissingEvents, MakeMembership,
     MakeMembershipReply, Missing, MissingReply, Outgoing, OutgoingReply, Place, Push, Receive,
@@ -419,5 +423,12 @@ commands!(
         ReceiveReceipts => (),
         MakeMembership => MakeMembershipReply,
         SendMembership => SendMembershipReply,
+        Standing => StandingReply,
+        MakeInvite => MakeInviteReply,
+        SendInvite => SendReply,
+        CatchUp => OutgoingReply,
+        Settle => SettleReply,
+        PlaceWaiting => ReceiveReply,
+        Sought => (),
     }
 );

@@ -9,6 +9,7 @@ use selvage_protocol::user_key;
 use crate::error::{format, refused};
 use crate::extremities;
 use crate::memory::{Head, Memory};
+use crate::news::{self, News};
 use crate::object::RoomObject;
 use crate::place::{Placed, Placing};
 use crate::view::{At, View};
@@ -34,20 +35,18 @@ pub(crate) struct Work<'a, 't> {
     /// Whether readers have something new to see.
     moved: bool,
     pub(crate) memberships: Vec<(String, MembershipChanged)>,
+    pub(crate) news: News,
 }
 
 impl<'a, 't> Work<'a, 't> {
-    pub(crate) const fn new(
-        room: &'a RoomObject,
-        memory: &'a mut Tracked<Memory>,
-        turn: &'a mut Turn<'t>,
-    ) -> Self {
+    pub(crate) fn new(room: &'a RoomObject, memory: &'a mut Tracked<Memory>, turn: &'a mut Turn<'t>) -> Self {
         Self {
             room,
             memory,
             turn,
             moved: false,
             memberships: Vec::new(),
+            news: News::default(),
         }
     }
 
@@ -64,7 +63,10 @@ impl<'a, 't> Work<'a, 't> {
         let txn = draft.txn.clone();
         let checked = self.build(draft)?;
         match self.place(checked, Placing::ours(txn.as_deref()))? {
-            Placed::Accepted(event) => Ok(event),
+            Placed::Accepted(event) => {
+                self.spread(&event)?;
+                Ok(event)
+            }
             Placed::SoftFailed(refusal) | Placed::Rejected(refusal) => Err(refused(refusal)),
         }
     }
@@ -142,6 +144,7 @@ impl<'a, 't> Work<'a, 't> {
         .any_head()?
         .clone();
         write_head(self.turn, &head)?;
+        news::tell(self.turn, self.news)?;
         for (user_id, changed) in self.memberships {
             self.turn
                 .tell(vec![user_key(&user_id)], &UserCommand::MembershipChanged(changed))?;

@@ -13,7 +13,7 @@ use crate::txns;
 use crate::view::{StoredEvent, View};
 
 /// The state that an invite or a knock shows of its room (spec: client-server-api §stripped-state).
-const STRIPPED: [&str; 7] = [
+pub(crate) const STRIPPED: [&str; 7] = [
     "m.room.create",
     "m.room.name",
     "m.room.avatar",

@@ -103,14 +103,16 @@ impl Work<'_, '_> {
     }
 
     fn write_counts(&mut self, mut head: Head, counts: &Counts) -> Result<(), Failure> {
+        let pos = head.pos;
         head.joined = head.joined.saturating_add_signed(counts.joined);
         head.invited = head.invited.saturating_add_signed(counts.invited);
         self.memory.change().head = Some(head);
         for (server, joined) in counts.servers.iter().filter(|(_, joined)| **joined != 0) {
-            let sql = "INSERT INTO room_servers (object, server, joined) VALUES (?1, ?2, ?3) \
-                       ON CONFLICT (object, server) DO UPDATE SET joined = joined + excluded.joined";
-            self.turn
-                .write(sql, &[Param::Text(server), Param::Integer(*joined)])?;
+            let sql = "INSERT INTO room_servers (object, server, joined, since, until) VALUES (?1, ?2, ?3, ?4, ?4) \
+                       ON CONFLICT (object, server) DO UPDATE SET joined = joined + excluded.joined, \
+                       since = CASE WHEN joined > 0 THEN since ELSE excluded.since END, until = excluded.until";
+            let params = [Param::Text(server), Param::Integer(*joined), Param::Integer(pos)];
+            self.turn.write(sql, &params)?;
         }
         Ok(())
     }

@@ -56,7 +56,10 @@ impl Work<'_, '_> {
             txn: None,
         };
         let checked = self.build(draft)?;
-        let placed = self.place_or_none(checked, Placing::ours(None))?;
-        Ok(matches!(placed, Some(Placed::Accepted(_))))
+        let Some(Placed::Accepted(event)) = self.place_or_none(checked, Placing::ours(None))? else {
+            return Ok(false);
+        };
+        self.spread(&event)?;
+        Ok(true)
     }
 }

@@ -8,6 +8,7 @@ use selvage_protocol::federation::{Edge, Edges, MissingEvent, MissingReply};
 
 use crate::accept::Work;
 use crate::event_ref;
+use crate::standing;
 use crate::timeline::position;
 use crate::view::View;
 
@@ -21,10 +22,12 @@ pub(crate) fn missing(view: View<'_>) -> Result<MissingReply, Failure> {
     let head = view.head()?;
     let sql = "SELECT w.needs, w.is_auth, w.event_id, s.origin FROM room_waits AS w \
                JOIN room_staged AS s ON s.object = w.object AND s.event_id = w.event_id \
-               WHERE w.object = ?1 AND NOT EXISTS \
-               (SELECT 1 FROM room_staged AS here WHERE here.object = ?1 AND here.event_id = w.needs) LIMIT ?2";
+               WHERE w.object = ?1 AND s.history_before IS NULL AND NOT EXISTS \
+               (SELECT 1 FROM room_staged AS here WHERE here.object = ?1 AND here.event_id = w.needs) AND NOT EXISTS \
+               (SELECT 1 FROM room_sought AS t WHERE t.object = ?1 AND t.event_id = w.needs AND t.due > ?3) LIMIT ?2";
+    let params = [Param::number(MISSING_MAX), Param::number(view.turn.now().0)];
     let mut events: BTreeMap<String, MissingEvent> = BTreeMap::new();
-    for mut row in view.turn.rows(sql, &[Param::number(MISSING_MAX)])? {
+    for mut row in view.turn.rows(sql, &params)? {
         let event_id = event_ref::unpack(row.blob(0)?)?.as_str().to_owned();
         let is_auth = row.flag(1)?;
         let missing = MissingEvent {
@@ -46,6 +49,8 @@ pub(crate) fn missing(view: View<'_>) -> Result<MissingReply, Failure> {
             .map(|extremity| extremity.id.as_str().to_owned())
             .collect(),
         min_depth: depths.min().unwrap_or(0),
+        version: head.version.as_str().to_owned(),
+        servers: standing::servers(view)?,
     })
 }
 

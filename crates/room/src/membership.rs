@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::accept::{Draft, Work};
 use crate::error::forbidden;
 use crate::restricted::AUTHORISED_VIA;
+use crate::view::View;
 
 /// The content of a membership event.
 pub(crate) fn member_content(membership: Membership, profile: &Profile, reason: Option<&str>) -> Map {
@@ -29,6 +30,7 @@ pub(crate) fn member_content(membership: Membership, profile: &Profile, reason: 
 
 /// Changes a membership.
 pub(crate) fn change(mut work: Work<'_, '_>, command: &ChangeMembership) -> Result<SendReply, Failure> {
+    is_here(work.view(), command)?;
     let current = work.now()?.event("m.room.member", &command.target)?;
     if let Some(same) = already(command, current.as_ref()) {
         return Ok(reply(same));
@@ -45,6 +47,19 @@ pub(crate) fn change(mut work: Work<'_, '_>, command: &ChangeMembership) -> Resu
     let event = work.send(draft)?;
     work.finish()?;
     Ok(reply(&event))
+}
+
+/// Whether the room is here, for one who wants to enter it. A room that goes on elsewhere is entered through another server.
+fn is_here(view: View<'_>, command: &ChangeMembership) -> Result<(), Failure> {
+    let own = command.sender == command.target;
+    let elsewhere = match command.action {
+        MembershipAction::Join | MembershipAction::Knock => own && view.is_elsewhere()?,
+        _ => false,
+    };
+    if elsewhere {
+        return Err(Refusal::new(errcode::NOT_HERE, "you are not in this room").into());
+    }
+    Ok(())
 }
 
 fn reply(event: &Event) -> SendReply {
@@ -123,7 +138,7 @@ pub(crate) fn own_draft(sender: UserId, target: &str, content: Map) -> Draft {
 
 /// The user's account ended: the user leaves, if there is anything to leave.
 pub(crate) fn account_ended(mut work: Work<'_, '_>, command: &AccountEnded) -> Result<(), Failure> {
-    if work.memory.head.is_none() {
+    if work.view().head().is_err() {
         return Ok(());
     }
     let membership = work.now()?.membership(&command.user_id)?;

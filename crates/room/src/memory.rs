@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use selvage_event::RoomVersion;
-use selvage_object::{Fault, Turn};
+use selvage_object::{Fault, Timestamp, Turn};
 
 use crate::events::EventCache;
 use crate::extremities::{self, Extremity};
@@ -73,6 +73,8 @@ pub struct Memory {
     pub(crate) locals: BTreeSet<String>,
     /// Who types, and until when, in milliseconds since 1970.
     pub(crate) typing: BTreeMap<String, u64>,
+    /// Until when a workflow is taken to ask other servers for what is missing.
+    pub(crate) seeking_until: Timestamp,
     pub(crate) nodes: NodeCache,
     pub(crate) events: RefCell<EventCache>,
     /// States that were resolved, by the states of the forks.
@@ -85,10 +87,18 @@ impl Memory {
             head: load_head(turn)?,
             locals: load_locals(turn)?,
             typing: BTreeMap::new(),
+            seeking_until: Timestamp(0),
             nodes: NodeCache::new(NODE_CACHE_BYTES),
             events: RefCell::default(),
             resolved: RefCell::default(),
         })
+    }
+
+    /// Forgets what was kept of events and states.
+    pub(crate) fn forget(&mut self) {
+        self.nodes = NodeCache::new(NODE_CACHE_BYTES);
+        self.events = RefCell::default();
+        self.resolved = RefCell::default();
     }
 
     pub(crate) fn bytes(&self) -> usize {

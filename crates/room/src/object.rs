@@ -11,8 +11,9 @@ use crate::identity::Identity;
 use crate::memory::Memory;
 use crate::view::View;
 use crate::{
-    create, gaps, members, membership, messages, profile, push, read, receipts, receive, remote_members,
-    residence, restricted, schema, send, serve, serve_state, slice, staging, supply, txns, typing, upgrade,
+    create, gaps, invite, members, membership, messages, outgoing, profile, push, read, receipts, receive,
+    remote_members, residence, restricted, schema, seek, send, serve, serve_state, slice, staging, standing, supplied,
+    supply, txns, typing, upgrade,
 };
 
 /// What all rooms' objects share.
@@ -42,7 +43,9 @@ impl RoomObject {
             RoomCommand::MembershipOf(command) => reply(&members::of(view, command)?),
             RoomCommand::Missing(_) => reply(&gaps::missing(view)?),
             RoomCommand::Edges(command) => reply(&gaps::edges(view, command)?),
-            RoomCommand::Outgoing(command) => reply(&serve::outgoing(self, view, command)?),
+            RoomCommand::Outgoing(command) => reply(&outgoing::outgoing(self, view, command)?),
+            RoomCommand::CatchUp(command) => reply(&outgoing::catch_up(self, view, command)?),
+            RoomCommand::Standing(_) => reply(&standing::standing(view)?),
             RoomCommand::GetMissingEvents(command) => reply(&serve::missing_events(view, command)?),
             RoomCommand::Backfill(command) => reply(&serve::backfill(view, command)?),
             RoomCommand::EventForServer(command) => reply(&serve::event(view, command)?),
@@ -94,6 +97,11 @@ impl Object for RoomObject {
             RoomCommand::Place(command) => reply(&supply::place(work, command)?),
             RoomCommand::MakeMembership(command) => reply(&remote_members::make(&work, command)?),
             RoomCommand::SendMembership(command) => reply(&remote_members::send(work, command)?),
+            RoomCommand::MakeInvite(command) => reply(&invite::make(&work, command)?),
+            RoomCommand::SendInvite(command) => reply(&invite::send(work, command)?),
+            RoomCommand::Settle(command) => reply(&supplied::settle(work, command)?),
+            RoomCommand::PlaceWaiting(command) => reply(&supply::place_waiting(work, command)?),
+            RoomCommand::Sought(command) => reply(&seek::sought(work, command)?),
             reading => self.read(work.view(), reading),
         }
     }
@@ -102,6 +110,8 @@ impl Object for RoomObject {
         match timer {
             txns::TIMER => txns::forget(Work::new(self, memory, turn)),
             staging::TIMER => receive::go_on(Work::new(self, memory, turn)),
+            seek::TIMER => seek::again(Work::new(self, memory, turn)),
+            supply::TIMER => supply::give_up(Work::new(self, memory, turn)),
             other => Err(Fault::corrupt(format!("a timer {other:?}")).into()),
         }
     }

@@ -9,6 +9,7 @@ use selvage_protocol::room::SetReceipt;
 use selvage_protocol::{Json, errcode};
 use serde::Serialize;
 use serde_json::value::to_raw_value;
+use serde_json::{Map, Value, json as value};
 
 use crate::accept::Work;
 use crate::error::{forbidden, json, not_found};
@@ -47,6 +48,7 @@ pub(crate) fn set(mut work: Work<'_, '_>, command: &SetReceipt) -> Result<(), Fa
         return work.finish_for(&command.user_id);
     }
     work.tell_everybody();
+    tell_servers(&mut work, command)?;
     work.finish()
 }
 
@@ -98,6 +100,23 @@ fn mark(work: &mut Work<'_, '_>, command: &SetReceipt, ts: u64) -> Result<bool, 
     let pos = work.take_position()?;
     write(work, command, (event_pos, ts), pos)?;
     Ok(true)
+}
+
+/// Tells the servers of other members how far a user of this one has read (spec: server-server-api §receipts).
+fn tell_servers(work: &mut Work<'_, '_>, command: &SetReceipt) -> Result<(), Failure> {
+    let user_id = command.user_id.as_str();
+    if !work.room.identity.is_local(user_id) {
+        return Ok(());
+    }
+    let mut data = Map::new();
+    data.insert("ts".to_owned(), Value::from(work.turn.now().0));
+    if let Some(thread_id) = &command.thread_id {
+        data.insert("thread_id".to_owned(), Value::from(thread_id.as_str()));
+    }
+    let receipt = value!({ "data": data, "event_ids": [command.event_id] });
+    let room_id = work.turn.key().name();
+    let content = value!({ room_id: { "m.read": { user_id: receipt } } });
+    work.hint_servers(&format!("{user_id}/{}", thread(command)), "m.receipt", &content)
 }
 
 fn thread(command: &SetReceipt) -> &str {

@@ -10,6 +10,7 @@ use crate::error::forbidden;
 use crate::place::{Placed, Placing, chain};
 use crate::staging::Incoming;
 use crate::status::Status;
+use crate::supplied;
 
 /// Takes events in; see [`Receive`].
 pub(crate) fn receive(mut work: Work<'_, '_>, command: &Receive) -> Result<ReceiveReply, Failure> {
@@ -29,6 +30,7 @@ pub(crate) fn receive(mut work: Work<'_, '_>, command: &Receive) -> Result<Recei
     }
     work.take_ready()?;
     work.merge_extremities()?;
+    work.seek()?;
     finish(work, verdicts)
 }
 
@@ -51,6 +53,9 @@ pub(crate) fn finish(work: Work<'_, '_>, verdicts: Vec<Verdict>) -> Result<Recei
 
 /// Keeps events without a place; see [`Supply`].
 pub(crate) fn supply(mut work: Work<'_, '_>, command: &Supply) -> Result<ReceiveReply, Failure> {
+    if let Some(place) = &command.place {
+        return supplied::supply(work, command, place);
+    }
     if work.memory.head.is_none() {
         return Err(forbidden("nothing is known of this room"));
     }
@@ -149,7 +154,7 @@ impl Work<'_, '_> {
     }
 
     /// Keeps an event as an outlier, when its auth events are here and allow it.
-    fn keep(&mut self, checked: CheckedEvent) -> Result<Verdict, Failure> {
+    pub(crate) fn keep(&mut self, checked: CheckedEvent) -> Result<Verdict, Failure> {
         let event = checked.event().clone();
         if self.view().known(event.event_id())?.is_some() {
             return Ok(verdict(&event, Outcome::Known, None));
@@ -188,7 +193,7 @@ impl Work<'_, '_> {
     }
 }
 
-fn dropped(event_id: Option<String>, why: String) -> Verdict {
+pub(crate) fn dropped(event_id: Option<String>, why: String) -> Verdict {
     Verdict {
         event_id,
         outcome: Outcome::Dropped,

@@ -105,6 +105,7 @@ pub(crate) fn send(mut work: Work<'_, '_>, command: &SendMembership) -> Result<S
     {
         return Err(refused(refusal));
     }
+    work.relay(&event)?;
     let reply = work.sent(&event, command)?;
     work.finish()?;
     Ok(reply)

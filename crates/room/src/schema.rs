@@ -37,6 +37,17 @@ pub(crate) const SCHEMA: &[Migration] = &[&[
     // States before events, as far as they were supplied.
     "CREATE TABLE room_drafts (object INTEGER NOT NULL, event_id BLOB NOT NULL, state BLOB NOT NULL, \
      PRIMARY KEY (object, event_id)) STRICT, WITHOUT ROWID",
+    // Events of states and auth chains that came before what authorises them, by the event whose place they are for.
+    // `is_state`: of the state before that event.
+    "CREATE TABLE room_supplied (object INTEGER NOT NULL, place BLOB NOT NULL, depth INTEGER NOT NULL, \
+     ts INTEGER NOT NULL, event_id BLOB NOT NULL, is_state INTEGER NOT NULL, keys TEXT NOT NULL, json TEXT NOT NULL, \
+     PRIMARY KEY (object, place, depth, ts, event_id)) STRICT, WITHOUT ROWID",
+    // Missing events that other servers were asked for: how often, and when next, in milliseconds since 1970.
+    "CREATE TABLE room_sought (object INTEGER NOT NULL, event_id BLOB NOT NULL, attempts INTEGER NOT NULL, \
+     due INTEGER NOT NULL, PRIMARY KEY (object, event_id)) STRICT, WITHOUT ROWID",
+    // Events of other servers, by position, that this one passes on because they came through it.
+    "CREATE TABLE room_relayed (object INTEGER NOT NULL, pos INTEGER NOT NULL, PRIMARY KEY (object, pos)) \
+     STRICT, WITHOUT ROWID",
     // Redactions, by position, whose target is not in the timeline.
     "CREATE TABLE room_held (object INTEGER NOT NULL, target BLOB NOT NULL, pos INTEGER NOT NULL, \
      PRIMARY KEY (object, target, pos)) STRICT, WITHOUT ROWID",
@@ -51,9 +62,9 @@ pub(crate) const SCHEMA: &[Migration] = &[&[
     // of the last change of the profile that the user told since.
     "CREATE TABLE room_locals (object INTEGER NOT NULL, user_id TEXT NOT NULL, \
      profile INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (object, user_id)) STRICT, WITHOUT ROWID",
-    // How many users of each other server have joined.
+    // How many users of each other server have joined; the positions at which the first came and the last went.
     "CREATE TABLE room_servers (object INTEGER NOT NULL, server TEXT NOT NULL, joined INTEGER NOT NULL, \
-     PRIMARY KEY (object, server)) STRICT, WITHOUT ROWID",
+     since INTEGER NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (object, server)) STRICT, WITHOUT ROWID",
     // `thread` is empty for receipts of no thread.
     "CREATE TABLE room_receipts (object INTEGER NOT NULL, user_id TEXT NOT NULL, kind TEXT NOT NULL, \
      thread TEXT NOT NULL, event_id TEXT NOT NULL, event_pos INTEGER NOT NULL, ts INTEGER NOT NULL, \

@@ -3,18 +3,13 @@
 use std::collections::BTreeSet;
 
 use selvage_event::{Event, EventId};
-use selvage_object::{Failure, Fault, Param};
+use selvage_object::{Failure, Fault};
 use selvage_protocol::Json;
-use selvage_protocol::federation::{
-    Backfill, EventForServer, EventsById, GetMissingEvents, Outgoing, OutgoingReply,
-};
+use selvage_protocol::federation::{Backfill, EventForServer, EventsById, GetMissingEvents};
 use serde_json::value::RawValue;
 
-use crate::client_event;
 use crate::error::{json, not_found, stored as damaged};
-use crate::object::RoomObject;
 use crate::server_eyes::ServerEyes;
-use crate::timeline::position;
 use crate::trie::State;
 use crate::view::View;
 
@@ -24,42 +19,12 @@ const MISSING_EVENTS_MAX: usize = 20;
 const BACKFILL_MAX: usize = 100;
 /// The most events of other answers.
 const EVENTS_MAX: usize = 500;
-/// How many rows one answer about what was sent looks at.
-const LOOKED_AT_MAX: u32 = 500;
 
 /// An event as it is kept, with what decides how it is shown.
 struct Kept {
     event: Event,
     before: Option<State>,
     is_redacted: bool,
-}
-
-/// What local users have sent; see [`Outgoing`].
-pub(crate) fn outgoing(
-    room: &RoomObject,
-    view: View<'_>,
-    command: &Outgoing,
-) -> Result<OutgoingReply, Failure> {
-    view.head()?;
-    let sql = "SELECT pos, event_id, json, state, txn, redacted_by FROM room_events \
-               WHERE object = ?1 AND pos > ?2 AND pos > 0 ORDER BY pos LIMIT ?3";
-    let limit = command.limit.min(LOOKED_AT_MAX);
-    let rows = view
-        .turn
-        .rows(sql, &[position(command.after), Param::number(limit.into())])?;
-    let mut reply = OutgoingReply {
-        events: Vec::new(),
-        up_to: command.after,
-    };
-    for mut row in rows {
-        let stored = view.stored_event(&mut row)?;
-        reply.up_to = stored.pos;
-        if room.identity.is_local(stored.event.sender().as_str()) {
-            // What was redacted meanwhile is not sent to those who have not got it.
-            reply.events.push(raw(&client_event::shown(&stored)?)?);
-        }
-    }
-    Ok(reply)
 }
 
 /// Events between some; see [`GetMissingEvents`].
@@ -151,7 +116,7 @@ fn show(eyes: &ServerEyes<'_>, kept: &Kept) -> Result<Json, Failure> {
     Ok(raw(&shown)?)
 }
 
-fn raw(event: &Event) -> Result<Json, Fault> {
+pub(crate) fn raw(event: &Event) -> Result<Json, Fault> {
     RawValue::from_string(event.json().to_owned()).map_err(|error| json(&error))
 }
 

@@ -1,7 +1,7 @@
 //! Events that cannot be placed yet because events that they cite are not here: kept, and taken when the last of those has
 //! come.
 
-use selvage_event::{CheckedEvent, EventId, ReceivedEvent};
+use selvage_event::{CheckedEvent, Event, EventId, ReceivedEvent};
 use selvage_object::{Failure, Fault, Param, Row};
 use selvage_protocol::federation::ServerKey;
 
@@ -57,8 +57,7 @@ impl Work<'_, '_> {
     }
 
     /// The auth events that are not here, in any form.
-    pub(crate) fn missing_auth_events(&self, checked: &CheckedEvent) -> Result<Vec<EventId>, Fault> {
-        let event = checked.event();
+    pub(crate) fn missing_auth_events_of(&self, event: &Event) -> Result<Vec<EventId>, Fault> {
         let mut cited = event.auth_events().to_vec();
         if event.rules().auth.privileged_creators && event.kind() != "m.room.create" {
             cited.push(event.room_id().to_create_event_id());

@@ -66,7 +66,7 @@ impl Work<'_, '_> {
         let event = authorised.event().clone();
         let old = self.view().any_head()?.clone();
         let mut head = old.clone();
-        head.pos += if how.supplied.is_some() && head.is_room() {
+        head.pos += if how.supplied.is_some() && head.pos > 0 {
             GAP_POSITIONS
         } else {
             1

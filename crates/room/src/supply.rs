@@ -1,35 +1,85 @@
 //! Rooms and places that other servers tell of: the state before an event comes from one of them, its events are each
 //! checked here.
 
-use selvage_event::{CheckedEvent, EventId, RoomVersion};
+use selvage_event::{CheckedEvent, Event, EventId, Membership, RoomVersion};
 use selvage_object::{Failure, Fault, Param, Refusal};
+use selvage_protocol::elsewhere::PlaceWaiting;
 use selvage_protocol::errcode;
 use selvage_protocol::federation::{
     Begin, Outcome, Place, ReceiveReply, SupplyState, SupplyStateReply, Verdict,
 };
+use serde_json::value::RawValue;
 
 use crate::accept::Work;
-use crate::error::{forbidden, trie};
+use crate::error::{forbidden, json, not_found, trie};
 use crate::event_ref;
+use crate::keys;
 use crate::memory::{self, Head};
 use crate::place::Placing;
 use crate::receive::{finish, verdict};
 use crate::trie::{Change, State};
 
+/// The timer that gives a room up which was fetched and did not come to be.
+pub(crate) const TIMER: &str = "fetched";
+/// How long what was fetched of a room is kept for the next try to join it, in milliseconds.
+const GIVEN_UP_AFTER_MS: u64 = 24 * 3_600_000;
+/// What is fetched of a room before it comes to be.
+const FETCHED: [&str; 6] = [
+    "DELETE FROM room_others WHERE object = ?1",
+    "DELETE FROM room_citations WHERE object = ?1",
+    "DELETE FROM room_drafts WHERE object = ?1",
+    "DELETE FROM room_supplied WHERE object = ?1",
+    "DELETE FROM room_nodes WHERE object = ?1",
+    "DELETE FROM room_sought WHERE object = ?1",
+];
+
 /// Begins a room that is to be fetched; see [`Begin`].
-pub(crate) fn begin(work: Work<'_, '_>, command: &Begin) -> Result<(), Failure> {
+pub(crate) fn begin(mut work: Work<'_, '_>, command: &Begin) -> Result<(), Failure> {
     let version: RoomVersion = command.version.parse().map_err(|_| {
         let message = format!("room version {:?} is not supported", command.version);
         Refusal::new(errcode::UNSUPPORTED_ROOM_VERSION, message)
     })?;
     match &work.memory.head {
-        Some(head) if head.version == version => Ok(()),
+        Some(head) if head.version == version && (head.is_room() || head.ord > 0) => Ok(()),
         Some(head) if head.is_room() => Err(forbidden(format!("the room is of version {}", head.version))),
         _ => {
-            work.memory.change().head = Some(Head::empty(version));
+            // What was fetched as of another version makes no sense as of this one.
+            work.forget_fetched(version)?;
+            let due = work.turn.now().plus_ms(GIVEN_UP_AFTER_MS);
+            work.turn.set_timer(TIMER, due)?;
             work.finish()
         }
     }
+}
+
+/// Forgets what was fetched of a room that did not come to be.
+pub(crate) fn give_up(mut work: Work<'_, '_>) -> Result<(), Failure> {
+    let version = match &work.memory.head {
+        Some(head) if !head.is_room() => head.version,
+        _ => return Ok(()),
+    };
+    work.forget_fetched(version)?;
+    work.finish()
+}
+
+/// Places an event that waits; see [`PlaceWaiting`].
+pub(crate) fn place_waiting(work: Work<'_, '_>, command: &PlaceWaiting) -> Result<ReceiveReply, Failure> {
+    let id = parse(&command.event_id)?;
+    let sql =
+        "SELECT origin, history_before, keys, json FROM room_staged WHERE object = ?1 AND event_id = ?2";
+    let row = work
+        .turn
+        .row(sql, &[Param::Blob(&event_ref::pack(id.as_str()))])?;
+    let Some(mut row) = row else {
+        return Err(not_found("no such event waits"));
+    };
+    let waiting = Place {
+        origin: row.text(0)?,
+        history_before: row.optional_integer(1)?,
+        keys: keys::read(&row.text(2)?)?,
+        event: RawValue::from_string(row.text(3)?).map_err(|error| json(&error))?,
+    };
+    place(work, &waiting)
 }
 
 /// Takes a piece of the state before an event; see [`SupplyState`].
@@ -78,10 +128,13 @@ pub(crate) fn place(mut work: Work<'_, '_>, command: &Place) -> Result<ReceiveRe
     if work.view().any_head()?.is_room() {
         work.merge_extremities()?;
     }
+    if work.view().any_head()?.is_room() {
+        work.seek()?;
+    }
     finish(work, vec![verdict])
 }
 
-fn parse(id: &str) -> Result<EventId, Refusal> {
+pub(crate) fn parse(id: &str) -> Result<EventId, Refusal> {
     EventId::parse(id).map_err(|error| Refusal::new(errcode::INVALID_PARAM, format!("{id:?}: {error}")))
 }
 
@@ -106,11 +159,16 @@ impl Work<'_, '_> {
             supplied,
             ..Placing::received(command.history_before)
         };
-        let verdict = self.place_or_drop(checked, placing)?;
+        let verdict = if self.enters_anew(&event)? {
+            self.begin_anew(|work| work.place_or_drop(checked, placing))?
+        } else {
+            self.place_or_drop(checked, placing)?
+        };
         if verdict.outcome != Outcome::Dropped {
             self.open_gap(id, &needs.prev)?;
         }
         self.forget_draft(id)?;
+        self.forget_all_supplied(id)?;
         Ok(verdict)
     }
 
@@ -120,14 +178,57 @@ impl Work<'_, '_> {
         Ok(self.has_create()? && known.is_none_or(|known| known.rejected))
     }
 
-    fn draft(&self, id: &EventId) -> Result<Option<State>, Fault> {
+    /// Whether this server comes back into a room that it had left.
+    fn enters_anew(&self, event: &Event) -> Result<bool, Failure> {
+        let joins = event.membership() == Some(Membership::Join)
+            && self.room.identity.is_local(event.sender().as_str());
+        Ok(joins && self.view().any_head()?.is_room() && self.view().is_elsewhere()?)
+    }
+
+    /// Places an event that begins the room anew: what was known of it when this server left is no part of what it is now.
+    fn begin_anew(
+        &mut self,
+        place: impl FnOnce(&mut Self) -> Result<Verdict, Failure>,
+    ) -> Result<Verdict, Failure> {
+        let before = self.memory.head.clone();
+        if let Some(head) = &mut self.memory.change().head {
+            head.extremities.clear();
+        }
+        let verdict = place(self)?;
+        if verdict.outcome != Outcome::Accepted {
+            let now = self.memory.head.clone();
+            let ord = now.map(|head| (head.ord, head.pos));
+            self.memory.change().head = before;
+            if let (Some(head), Some((ord, pos))) = (&mut self.memory.change().head, ord) {
+                (head.ord, head.pos) = (ord, pos);
+            }
+        }
+        Ok(verdict)
+    }
+
+    /// Forgets all that was fetched of a room that has not come to be, but for who was invited to it.
+    fn forget_fetched(&mut self, version: RoomVersion) -> Result<(), Failure> {
+        for sql in FETCHED {
+            self.turn.write(sql, &[])?;
+        }
+        let pos = self.memory.head.as_ref().map_or(0, |head| head.pos);
+        let memory = self.memory.change();
+        memory.head = Some(Head {
+            pos,
+            ..Head::empty(version)
+        });
+        memory.forget();
+        Ok(())
+    }
+
+    pub(crate) fn draft(&self, id: &EventId) -> Result<Option<State>, Fault> {
         let sql = "SELECT state FROM room_drafts WHERE object = ?1 AND event_id = ?2";
         let packed = event_ref::pack(id.as_str());
         let row = self.turn.row(sql, &[Param::Blob(&packed)])?;
         row.map(|mut row| memory::state(&row.blob(0)?)).transpose()
     }
 
-    fn write_draft(&self, id: &EventId, state: State) -> Result<(), Failure> {
+    pub(crate) fn write_draft(&self, id: &EventId, state: State) -> Result<(), Failure> {
         let sql = "INSERT OR REPLACE INTO room_drafts (object, event_id, state) VALUES (?1, ?2, ?3)";
         let packed = event_ref::pack(id.as_str());
         let root = state.root();

@@ -6,6 +6,7 @@ use selvage_protocol::federation::ReceiveTyping;
 use selvage_protocol::room::SetTyping;
 use selvage_protocol::user::{Typing, UserCommand};
 use selvage_protocol::user_key;
+use serde_json::json;
 
 use crate::accept::Work;
 use crate::error::forbidden;
@@ -27,6 +28,7 @@ pub(crate) fn set(work: &mut Work<'_, '_>, command: &SetTyping) -> Result<(), Fa
     };
     let until = work.turn.now().plus_ms(timeout_ms.min(TYPING_MAX_MS)).0;
     work.memory.change().typing.insert(command.user_id.clone(), until);
+    tell_servers(work, &command.user_id, true)?;
     tell(work)
 }
 
@@ -36,6 +38,7 @@ pub(crate) fn stop(work: &mut Work<'_, '_>, user_id: &str) -> Result<(), Failure
         return Ok(());
     }
     work.memory.change().typing.remove(user_id);
+    tell_servers(work, user_id, false)?;
     tell(work)
 }
 
@@ -51,6 +54,17 @@ pub(crate) fn receive(work: &mut Work<'_, '_>, command: &ReceiveTyping) -> Resul
         timeout_ms: command.typing.then_some(REMOTE_TYPING_MS),
     };
     set(work, &command)
+}
+
+/// Tells the servers of other members that a user of this one types, or no longer does
+/// (spec: server-server-api §typing-notifications).
+fn tell_servers(work: &mut Work<'_, '_>, user_id: &str, typing: bool) -> Result<(), Failure> {
+    if !work.room.identity.is_local(user_id) {
+        return Ok(());
+    }
+    let room_id = work.turn.key().name();
+    let content = json!({ "room_id": room_id, "user_id": user_id, "typing": typing });
+    work.hint_servers(user_id, "m.typing", &content)
 }
 
 fn tell(work: &mut Work<'_, '_>) -> Result<(), Failure> {

@@ -7,7 +7,7 @@ use selvage_event::{Event, EventId, RoomVersion, UserId};
 use selvage_object::{ObjectKey, Placement};
 use selvage_protocol::Json;
 use selvage_protocol::federation::{
-    EventsById, Missing, MissingReply, Outcome, Receive, ReceiveReply, ServerKey, Verdict,
+    EventsById, Missing, MissingReply, Outcome, Outgoing, Receive, ReceiveReply, ServerKey, Verdict,
 };
 use selvage_protocol::room::{GetState, GetStateEvent, MembershipAction, Messages};
 use selvage_sim::asks::{self, parsed, viewer};
@@ -35,6 +35,16 @@ pub(crate) struct Seen {
     timeline: Vec<String>,
     state: BTreeSet<String>,
     extremities: Vec<String>,
+}
+
+/// What the room's first server is to get.
+pub(crate) fn outgoing(after: i64, limit: u32) -> Outgoing {
+    Outgoing {
+        server: HOME.to_owned(),
+        after,
+        up_to: None,
+        limit,
+    }
 }
 
 pub(crate) fn user(id: &str) -> UserId {

@@ -1,7 +1,7 @@
 //! Rooms that grow on several branches (spec: server-server-api §room-state-resolution; attacks 5, 6 and 9).
 
 use selvage_event::{Event, RoomVersion};
-use selvage_protocol::federation::{Outcome, Outgoing};
+use selvage_protocol::federation::Outcome;
 use selvage_sim::remote::raw;
 use serde_json::json;
 
@@ -183,7 +183,7 @@ fn many_branches_are_merged() {
         events.len(),
         "all are shown"
     );
-    let outgoing = Outgoing { after: 0, limit: 500 };
+    let outgoing = crate::foreign::outgoing(0, 500);
     let sent = room.server.ask(&room.room, outgoing).unwrap().events;
     let dummies: Vec<_> = sent
         .iter()

@@ -23,7 +23,15 @@ impl Foreign {
     pub(crate) fn supply(&mut self, events: Vec<Json>) -> ReceiveReply {
         let keys = self.keys();
         self.server
-            .ask(&self.room, Supply { events, keys })
+            .ask(
+                &self.room,
+                Supply {
+                    events,
+                    keys,
+                    place: None,
+                    is_state: false,
+                },
+            )
             .expect("verdicts")
     }
 

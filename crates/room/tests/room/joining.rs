@@ -52,7 +52,15 @@ impl Joining {
     fn supply(&mut self, events: Vec<Json>) -> Vec<Verdict> {
         let keys = self.keys();
         self.server
-            .ask(&self.room, Supply { events, keys })
+            .ask(
+                &self.room,
+                Supply {
+                    events,
+                    keys,
+                    place: None,
+                    is_state: false,
+                },
+            )
             .expect("verdicts")
             .verdicts
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use selvage_event::{Event, RoomVersion};
 use selvage_protocol::Json;
 use selvage_protocol::federation::{
-    Backfill, EventForServer, EventsById, GetMissingEvents, Outcome, Outgoing, StateIds, StateIdsReply,
+    Backfill, EventForServer, EventsById, GetMissingEvents, Outcome, StateIds, StateIdsReply,
 };
 use selvage_protocol::room::{MembershipAction, SendReply};
 use selvage_sim::asks::{self, errcode, parsed};
@@ -189,7 +189,7 @@ fn what_is_redacted_is_served_so() {
     assert_eq!(parsed(&by_id[0])["content"], json!({}));
     let outgoing = room
         .server
-        .ask(&room.room, Outgoing { after: 0, limit: 100 })
+        .ask(&room.room, crate::foreign::outgoing(0, 100))
         .unwrap();
     assert!(
         outgoing
@@ -331,7 +331,10 @@ fn what_is_sent_out_is_what_local_users_sent() {
     let mut after = 0;
     let mut sent = Vec::new();
     for _ in 0..100 {
-        let reply = room.server.ask(&room.room, Outgoing { after, limit: 2 }).unwrap();
+        let reply = room
+            .server
+            .ask(&room.room, crate::foreign::outgoing(after, 2))
+            .unwrap();
         if reply.up_to == after {
             break;
         }

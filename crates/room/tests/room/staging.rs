@@ -126,6 +126,8 @@ fn a_missing_auth_event_is_asked_for_as_such() {
     let supply = Supply {
         events: vec![raw(&renamed)],
         keys: room.keys(),
+        place: None,
+        is_state: false,
     };
     let reply = room.server.ask(&room.room, supply).unwrap();
     assert_eq!(reply.verdicts[0].outcome, Outcome::Outlier);

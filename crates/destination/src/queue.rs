@@ -1,0 +1,260 @@
+//! What waits for the server: rooms with news, as positions; messages that must arrive; and, in memory, what may be lost.
+
+use std::collections::BTreeMap;
+
+use selvage_object::{Failure, Fault, Param, Timestamp, Tracked, Turn};
+use selvage_protocol::Json;
+use selvage_protocol::delivery::{QueueEdu, QueueMessage, RoomNews};
+use selvage_protocol::work::Work;
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::memory::Memory;
+
+/// The timer that goes on with the delivery: when the workflow was lost, or a pause is over.
+pub(crate) const TIMER: &str = "deliver";
+/// How long a workflow has the delivery without asking for the next, in milliseconds.
+pub(crate) const LEASE_MS: u64 = 180_000;
+/// The most EDUs of one transaction (spec: server-server-api §transactions).
+const EDUS_PER_TRANSACTION_MAX: usize = 100;
+/// The most bytes of one transaction's EDUs, since they are kept in one row until the server has them.
+const EDU_BYTES_PER_TRANSACTION_MAX: usize = 1_000_000;
+/// The most EDUs in memory; the oldest keys go first.
+const EDUS_KEPT_MAX: usize = 1_000;
+/// The most messages that wait for one server. More are refused, and those who sent them are told nothing: a server that was
+/// away for so long has lost its users' devices to it.
+const MESSAGES_MAX: u64 = 50_000;
+
+/// Where one room stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// Up to here everything was sent.
+    pub(crate) sent: i64,
+    /// Up to here there is something.
+    pub(crate) known: i64,
+}
+
+/// What waits, and how sending it goes.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    /// Rooms with something to send.
+    pub(crate) rooms: BTreeMap<String, Standing>,
+    /// What may be lost, by key.
+    pub(crate) edus: BTreeMap<String, Json>,
+    /// Whether there are messages that must arrive.
+    pub(crate) has_messages: bool,
+    /// Until when a workflow has the delivery.
+    pub(crate) running_until: Timestamp,
+    pub(crate) has_timer: bool,
+}
+
+#[derive(Serialize)]
+struct Edu<'a> {
+    edu_type: &'a str,
+    content: &'a RawValue,
+}
+
+impl Queue {
+    pub(crate) fn load(turn: &Turn<'_>) -> Result<Self, Fault> {
+        let sql = "SELECT room_id, sent, known FROM destination_rooms WHERE object = ?1 AND known > sent";
+        let mut rooms = BTreeMap::new();
+        for mut row in turn.rows(sql, &[])? {
+            let (sent, known) = (row.integer(1)?, row.integer(2)?);
+            rooms.insert(row.text(0)?, Standing { sent, known });
+        }
+        let sql = "SELECT 1 FROM destination_messages WHERE object = ?1 LIMIT 1";
+        Ok(Self {
+            rooms,
+            has_messages: turn.row(sql, &[])?.is_some(),
+            // A timer may be left of an earlier life; to stop one that is not set does no harm.
+            has_timer: true,
+            ..Self::default()
+        })
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        let rooms = self.rooms.keys().map(|room_id| room_id.len() + 64);
+        let edus = self
+            .edus
+            .iter()
+            .map(|(key, edu)| key.len() + edu.get().len() + 64);
+        rooms.chain(edus).sum()
+    }
+
+    /// Whether something waits that must arrive.
+    pub(crate) fn must_deliver(&self) -> bool {
+        self.has_messages || !self.rooms.is_empty()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.edus.is_empty() && !self.must_deliver()
+    }
+}
+
+/// A room has something; see [`RoomNews`].
+pub(crate) fn news(
+    memory: &mut Tracked<Memory>,
+    turn: &mut Turn<'_>,
+    command: &RoomNews,
+) -> Result<(), Failure> {
+    let queue = &memory.queue;
+    let pending = queue.rooms.get(&command.room_id).copied();
+    // A server that does not answer costs nothing but its timer: it will catch up with whatever is the newest then.
+    let is_away = memory.delivery.is_failing() && queue.running_until <= turn.now();
+    if is_away && pending.is_some() {
+        return Ok(());
+    }
+    let before = match pending {
+        Some(standing) => Some(standing),
+        None => read(turn, &command.room_id)?,
+    };
+    if before.is_some_and(|standing| standing.known >= command.pos) {
+        return Ok(());
+    }
+    // What came while the server was not in the room is not for it.
+    let first = command.from.saturating_sub(1);
+    let sent = match before {
+        Some(standing) if standing.known > standing.sent => standing.sent,
+        Some(standing) => standing.sent.max(first),
+        None => first,
+    };
+    let known = command.pos;
+    write(turn, &command.room_id, Standing { sent, known })?;
+    let rooms = &mut memory.change().queue.rooms;
+    rooms.insert(command.room_id.clone(), Standing { sent, known });
+    start(memory, turn)
+}
+
+/// Something that may be lost; see [`QueueEdu`].
+pub(crate) fn edu(
+    memory: &mut Tracked<Memory>,
+    turn: &mut Turn<'_>,
+    command: &QueueEdu,
+) -> Result<(), Failure> {
+    if memory.delivery.is_failing() {
+        return Ok(());
+    }
+    let edu = wrapped(&command.kind, &command.content)?;
+    let edus = &mut memory.change().queue.edus;
+    edus.insert(command.key.clone(), edu);
+    while edus.len() > EDUS_KEPT_MAX {
+        edus.pop_first();
+    }
+    start(memory, turn)
+}
+
+/// Something that must arrive; see [`QueueMessage`].
+pub(crate) fn message(
+    memory: &mut Tracked<Memory>,
+    turn: &mut Turn<'_>,
+    command: &QueueMessage,
+) -> Result<(), Failure> {
+    let sql = "SELECT count(*), max(seq), sum(id = ?2) FROM destination_messages WHERE object = ?1";
+    let row = turn.row(sql, &[Param::Text(&command.id)])?;
+    let (count, last, same) = match row {
+        Some(row) => (
+            row.number(0)?,
+            row.optional_integer(1)?.unwrap_or(0),
+            row.optional_integer(2)?.unwrap_or(0),
+        ),
+        None => (0, 0, 0),
+    };
+    if same > 0 || count >= MESSAGES_MAX {
+        return Ok(());
+    }
+    let sql = "INSERT INTO destination_messages (object, seq, id, edu) VALUES (?1, ?2, ?3, ?4)";
+    let edu = wrapped(&command.kind, &command.content)?;
+    let params = [
+        Param::Integer(last + 1),
+        Param::Text(&command.id),
+        Param::Text(edu.get()),
+    ];
+    turn.write(sql, &params)?;
+    memory.change().queue.has_messages = true;
+    start(memory, turn)
+}
+
+/// Starts a workflow that delivers, unless one does already or the server is given a pause.
+pub(crate) fn start(memory: &mut Tracked<Memory>, turn: &mut Turn<'_>) -> Result<(), Failure> {
+    let now = turn.now();
+    if memory.queue.is_empty() || memory.queue.running_until > now || memory.delivery.paused_until() > now {
+        return Ok(());
+    }
+    let until = now.plus_ms(LEASE_MS);
+    memory.change().queue.running_until = until;
+    if memory.queue.must_deliver() {
+        turn.set_timer(TIMER, until)?;
+        memory.change().queue.has_timer = true;
+    }
+    Ok(turn.start(&Work::Deliver {})?)
+}
+
+/// The EDUs of the next transaction, and the number of the last message among them.
+pub(crate) fn take_edus(memory: &mut Tracked<Memory>, turn: &Turn<'_>) -> Result<(Vec<Json>, i64), Failure> {
+    let mut edus: Vec<Json> = Vec::new();
+    let mut bytes = 0;
+    let mut last = 0;
+    let sql = "SELECT seq, edu FROM destination_messages WHERE object = ?1 ORDER BY seq LIMIT ?2";
+    let limit = EDUS_PER_TRANSACTION_MAX as u64;
+    for mut row in turn.rows(sql, &[Param::number(limit)])? {
+        let edu = row.text(1)?;
+        bytes += edu.len();
+        if bytes > EDU_BYTES_PER_TRANSACTION_MAX && !edus.is_empty() {
+            return Ok((edus, last));
+        }
+        last = row.integer(0)?;
+        edus.push(RawValue::from_string(edu).map_err(|error| Fault::corrupt(error.to_string()))?);
+    }
+    while edus.len() < EDUS_PER_TRANSACTION_MAX && bytes <= EDU_BYTES_PER_TRANSACTION_MAX {
+        let Some((_, edu)) = memory.change().queue.edus.pop_first() else {
+            break;
+        };
+        bytes += edu.get().len();
+        edus.push(edu);
+    }
+    Ok((edus, last))
+}
+
+/// Forgets the messages up to this number: the server has them.
+pub(crate) fn forget_messages(
+    memory: &mut Tracked<Memory>,
+    turn: &Turn<'_>,
+    last: i64,
+) -> Result<(), Failure> {
+    if last == 0 {
+        return Ok(());
+    }
+    let sql = "DELETE FROM destination_messages WHERE object = ?1 AND seq <= ?2";
+    turn.write(sql, &[Param::Integer(last)])?;
+    let sql = "SELECT 1 FROM destination_messages WHERE object = ?1 LIMIT 1";
+    memory.change().queue.has_messages = turn.row(sql, &[])?.is_some();
+    Ok(())
+}
+
+fn wrapped(kind: &str, content: &RawValue) -> Result<Json, Fault> {
+    let edu_type = kind;
+    to_raw_value(&Edu { edu_type, content }).map_err(|error| Fault::corrupt(error.to_string()))
+}
+
+fn read(turn: &Turn<'_>, room_id: &str) -> Result<Option<Standing>, Fault> {
+    let sql = "SELECT sent, known FROM destination_rooms WHERE object = ?1 AND room_id = ?2";
+    let row = turn.row(sql, &[Param::Text(room_id)])?;
+    row.map(|row| {
+        Ok(Standing {
+            sent: row.integer(0)?,
+            known: row.integer(1)?,
+        })
+    })
+    .transpose()
+}
+
+pub(crate) fn write(turn: &Turn<'_>, room_id: &str, standing: Standing) -> Result<(), Failure> {
+    let sql = "INSERT INTO destination_rooms (object, room_id, sent, known) VALUES (?1, ?2, ?3, ?4) \
+               ON CONFLICT (object, room_id) DO UPDATE SET sent = excluded.sent, known = excluded.known";
+    let params = [
+        Param::Text(room_id),
+        Param::Integer(standing.sent),
+        Param::Integer(standing.known),
+    ];
+    Ok(turn.write(sql, &params)?)
+}
