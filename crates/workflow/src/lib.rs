@@ -8,21 +8,38 @@
 //! Some are run by the gateway as part of a request, others are started by objects ([`selvage_object::Turn::start`]); hosts
 //! hand those to [`Workflows::run`].
 
+mod backfill;
+mod deliver;
 pub mod discovery;
+mod failed;
 mod federation;
+mod gaps;
+mod handshake;
 mod host;
+mod invite;
+mod join;
 mod key_document;
 mod keys;
+mod knock;
+mod leave;
 mod path;
+mod pieces;
+mod query;
 mod remote;
 mod request;
+mod state_before;
+mod supply;
 mod workflows;
 pub mod x_matrix;
 
+pub use failed::WorkflowError;
 pub use federation::{
     FederationSettings, NotAPattern, RETRY_MAX_DEFAULT_MS, RETRY_MIN_DEFAULT_MS, ServerPattern,
 };
+pub use handshake::Entrant;
 pub use host::{AskError, Host, MaybeSend, MaybeSync, STORAGE_FULL};
+pub use knock::stripped;
 pub use path::{path, with_query};
+pub use query::AliasTarget;
 pub use remote::{RemoteBody, RemoteChunks, RemoteError, RemoteResponse};
 pub use workflows::Workflows;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use selvage_event::{ServerName, SigningKey};
-use selvage_object::{ObjectKey, Started, Timestamp};
+use selvage_object::{Kind, ObjectKey, Started, Timestamp};
 use selvage_protocol::Ask;
+use selvage_protocol::work::Work;
 use serde::Serialize;
 
 use crate::{AskError, FederationSettings, Host};
@@ -92,10 +93,14 @@ impl<H: Host> Workflows<H> {
 
     /// Runs a workflow that an object started. It never fails: what goes wrong is recorded with the object, which starts it
     /// again when there is still something to do.
-    #[allow(clippy::unused_async, reason = "every workflow asks and waits")]
     pub async fn run(&self, started: &Started) {
-        // A newer program may have started it, during an update: the object's timer starts it again there.
-        tracing::warn!(by = %started.by, "a workflow that this version does not know");
+        let by = &started.by;
+        match (by.kind(), serde_json::from_str(started.workflow.get())) {
+            (Kind::Destination, Ok(Work::Deliver {})) => self.deliver(by.name()).await,
+            (Kind::Room, Ok(Work::FillGaps {})) => self.fill_gaps(by.name()).await,
+            // A newer program may have started it, during an update: the object's timer starts it again there.
+            _ => tracing::warn!(%by, "a workflow that this version does not know"),
+        }
     }
 }
 
