@@ -6,9 +6,10 @@ use http::{HeaderValue, Response, StatusCode, header};
 use selvage_event::FormatError;
 use selvage_object::Refusal;
 use selvage_protocol::errcode;
+use selvage_workflow::WorkflowError;
 use serde_json::{Map, Value};
 
-use crate::{AskError, Body, STORAGE_FULL};
+use crate::{AskError, Body, RemoteError, STORAGE_FULL};
 
 /// A request that failed: the HTTP status and the standard error body.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,10 +27,24 @@ pub struct ApiError {
     pub(crate) more: Map<String, Value>,
 }
 
+/// What other servers say that is for clients to know. Anything else of theirs could say of this server what is not so: that a
+/// token is not good, for one, on which clients sign out.
+const TOLD_OF_OTHERS: [&str; 9] = [
+    errcode::FORBIDDEN,
+    errcode::NOT_FOUND,
+    errcode::LIMIT_EXCEEDED,
+    errcode::INVALID_PARAM,
+    errcode::INCOMPATIBLE_ROOM_VERSION,
+    errcode::UNSUPPORTED_ROOM_VERSION,
+    errcode::UNABLE_TO_GRANT_JOIN,
+    errcode::UNABLE_TO_AUTHORISE_JOIN,
+    errcode::INVITE_BLOCKED,
+];
+
 /// The status that an error code goes with, unless an endpoint says otherwise.
 fn status_of(code: &str) -> StatusCode {
     match code {
-        errcode::FORBIDDEN | errcode::USER_DEACTIVATED => StatusCode::FORBIDDEN,
+        errcode::FORBIDDEN | errcode::USER_DEACTIVATED | errcode::NOT_HERE => StatusCode::FORBIDDEN,
         errcode::UNKNOWN_TOKEN | errcode::MISSING_TOKEN | errcode::USER_LOCKED => StatusCode::UNAUTHORIZED,
         errcode::NOT_FOUND => StatusCode::NOT_FOUND,
         errcode::TOO_LARGE => StatusCode::PAYLOAD_TOO_LARGE,
@@ -112,8 +127,13 @@ impl ApiError {
     /// The response.
     pub(crate) fn into_response(self) -> Response<Body> {
         let mut body = self.more;
-        if !self.errcode.is_empty() {
-            body.insert("errcode".to_owned(), Value::from(self.errcode));
+        // Whoever knows no other server to go to tells the client what it would be told of any room that it is not in.
+        let errcode = match self.errcode {
+            code if code == errcode::NOT_HERE => Cow::Borrowed(errcode::FORBIDDEN),
+            code => code,
+        };
+        if !errcode.is_empty() {
+            body.insert("errcode".to_owned(), Value::from(errcode));
             body.insert("error".to_owned(), Value::from(self.message));
         }
         if let Some(ms) = self.retry_after_ms {
@@ -135,14 +155,9 @@ impl From<Refusal> for ApiError {
         if refusal.errcode == errcode::UNRECOGNIZED {
             return Self::unavailable(&refusal.message);
         }
-        // Whoever knows no other server to go to tells the client what it would be told of any room that it is not in.
-        let errcode = match refusal.errcode {
-            code if code == errcode::NOT_HERE => Cow::Borrowed(errcode::FORBIDDEN),
-            code => code,
-        };
         Self {
-            status: status_of(&errcode),
-            errcode,
+            status: status_of(&refusal.errcode),
+            errcode: refusal.errcode,
             message: refusal.message,
             retry_after_ms: refusal.retry_after_ms,
             more: Map::new(),
@@ -157,6 +172,31 @@ impl From<AskError> for ApiError {
             AskError::Overloaded { retry_after_ms } => Self::overloaded(retry_after_ms),
             AskError::Unavailable(reason) => Self::unavailable(&reason),
             AskError::Stopping => Self::unavailable("the server is stopping"),
+        }
+    }
+}
+
+impl From<WorkflowError> for ApiError {
+    fn from(error: WorkflowError) -> Self {
+        match error {
+            WorkflowError::Ask(error) => error.into(),
+            WorkflowError::Remote(RemoteError::Refused {
+                status,
+                errcode,
+                message,
+            }) if TOLD_OF_OTHERS.contains(&errcode.as_str()) => Self {
+                status: StatusCode::from_u16(status)
+                    .ok()
+                    .filter(|status| status.is_client_error() && *status != StatusCode::UNAUTHORIZED)
+                    .unwrap_or(StatusCode::BAD_GATEWAY),
+                errcode: Cow::Owned(errcode),
+                message,
+                retry_after_ms: None,
+                more: Map::new(),
+            },
+            WorkflowError::Remote(error) => {
+                Self::with_status(StatusCode::BAD_GATEWAY, errcode::UNKNOWN, error.to_string())
+            }
         }
     }
 }

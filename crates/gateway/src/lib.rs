@@ -34,7 +34,7 @@ pub use gateway::{Gateway, GatewayError};
 pub use respond::{MatchedEndpoint, respond, respond_to_overload, respond_to_too_large};
 pub use selvage_workflow::{
     AskError, FederationSettings, Host, MaybeSend, MaybeSync, RemoteError, RemoteResponse, STORAGE_FULL,
-    ServerPattern, Workflows,
+    ServerPattern, WorkflowError, Workflows,
 };
 pub use settings::{
     PASSWORD_HASH_MEMORY_DEFAULT_KIB, PASSWORD_HASH_MEMORY_MAX_KIB, PASSWORD_HASH_MEMORY_MIN_KIB,

@@ -48,3 +48,5 @@ pub const UNABLE_TO_GRANT_JOIN: &str = "M_UNABLE_TO_GRANT_JOIN";
 pub const UNABLE_TO_AUTHORISE_JOIN: &str = "M_UNABLE_TO_AUTHORISE_JOIN";
 /// The room is not on this server, or no longer: its own word between objects and gateway, which no client is told.
 pub const NOT_HERE: &str = "ORG.SELVAGE.NOT_HERE";
+/// The invited user takes no such invites.
+pub const INVITE_BLOCKED: &str = "M_INVITE_BLOCKED";

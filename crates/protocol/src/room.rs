@@ -306,6 +306,9 @@ pub struct MessagesReply {
     pub end: Option<i64>,
     /// Members that the page needs.
     pub state: Vec<Json>,
+    /// The newest position of the page before which events are missing that other servers have.
+    #[serde(default)]
+    pub gap: Option<i64>,
 }
 
 /// One event that the viewer may see; refused with `M_NOT_FOUND` otherwise.

@@ -157,6 +157,20 @@ impl Work<'_, '_> {
             memory.locals.remove(user_id);
             memory.typing.remove(user_id);
         }
+        self.note_leaving(joined)
+    }
+
+    /// Notes that the last local user left, or that one is back.
+    fn note_leaving(&self, joined: bool) -> Result<(), Failure> {
+        let own = self.room.identity.server_name.as_str();
+        if joined && self.memory.locals.len() == 1 {
+            let sql = "DELETE FROM room_servers WHERE object = ?1 AND server = ?2";
+            self.turn.write(sql, &[Param::Text(own)])?;
+        } else if self.memory.locals.is_empty() {
+            let sql = "INSERT OR REPLACE INTO room_servers (object, server, joined, since, until) VALUES (?1, ?2, 0, ?3, ?3)";
+            let pos = self.view().any_head()?.pos;
+            self.turn.write(sql, &[Param::Text(own), Param::Integer(pos)])?;
+        }
         Ok(())
     }
 

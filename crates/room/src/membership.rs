@@ -11,7 +11,6 @@ use serde_json::Value;
 use crate::accept::{Draft, Work};
 use crate::error::forbidden;
 use crate::restricted::AUTHORISED_VIA;
-use crate::view::View;
 
 /// The content of a membership event.
 pub(crate) fn member_content(membership: Membership, profile: &Profile, reason: Option<&str>) -> Map {
@@ -30,7 +29,7 @@ pub(crate) fn member_content(membership: Membership, profile: &Profile, reason: 
 
 /// Changes a membership.
 pub(crate) fn change(mut work: Work<'_, '_>, command: &ChangeMembership) -> Result<SendReply, Failure> {
-    is_here(work.view(), command)?;
+    is_here(&work, command)?;
     let current = work.now()?.event("m.room.member", &command.target)?;
     if let Some(same) = already(command, current.as_ref()) {
         return Ok(reply(same));
@@ -50,10 +49,12 @@ pub(crate) fn change(mut work: Work<'_, '_>, command: &ChangeMembership) -> Resu
 }
 
 /// Whether the room is here, for one who wants to enter it. A room that goes on elsewhere is entered through another server.
-fn is_here(view: View<'_>, command: &ChangeMembership) -> Result<(), Failure> {
+fn is_here(work: &Work<'_, '_>, command: &ChangeMembership) -> Result<(), Failure> {
     let own = command.sender == command.target;
     let elsewhere = match command.action {
-        MembershipAction::Join | MembershipAction::Knock => own && view.is_elsewhere()?,
+        MembershipAction::Join | MembershipAction::Knock => {
+            own && work.view().is_elsewhere(&work.room.identity.server_name)?
+        }
         _ => false,
     };
     if elsewhere {

@@ -8,7 +8,7 @@ use selvage_protocol::room::{Messages, MessagesReply};
 
 use crate::client_event::Writer;
 use crate::error::forbidden;
-use crate::timeline::{Seen, Span, Walk, walk};
+use crate::timeline::{Seen, Span, Walk, position, walk};
 use crate::view::View;
 use crate::visibility::Eyes;
 
@@ -48,6 +48,7 @@ pub(crate) fn messages(view: View<'_>, command: &Messages) -> Result<MessagesRep
         start,
         end: end(command, &walk),
         state,
+        gap: gap(view, command, start, &walk)?,
     })
 }
 
@@ -68,6 +69,19 @@ fn span(command: &Messages, start: i64) -> Span {
 /// Where the next page starts. Forwards there is always one: something may come.
 fn end(command: &Messages, walk: &Walk) -> Option<i64> {
     (walk.cut || !command.backwards).then_some(walk.reached)
+}
+
+/// The newest gap in a page that goes back, down to where the next page begins.
+fn gap(view: View<'_>, command: &Messages, start: i64, walk: &Walk) -> Result<Option<i64>, Failure> {
+    if !command.backwards {
+        return Ok(None);
+    }
+    let least = command.to.unwrap_or(i64::MIN);
+    let after = if walk.cut { walk.reached } else { least };
+    let sql = "SELECT max(e.pos) FROM room_gaps AS g JOIN room_events AS e \
+               ON e.object = g.object AND e.event_id = g.event_id WHERE g.object = ?1 AND e.pos > ?2 AND e.pos <= ?3";
+    let row = view.turn.row(sql, &[position(after), position(start)])?;
+    Ok(row.map(|row| row.optional_integer(0)).transpose()?.flatten())
 }
 
 /// The membership events of those who sent the page.

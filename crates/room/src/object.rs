@@ -12,8 +12,8 @@ use crate::memory::Memory;
 use crate::view::View;
 use crate::{
     create, gaps, invite, members, membership, messages, outgoing, profile, push, read, receipts, receive,
-    remote_members, residence, restricted, schema, seek, send, serve, serve_state, slice, staging, standing, supplied,
-    supply, txns, typing, upgrade,
+    remote_members, residence, restricted, schema, seek, send, serve, serve_state, slice, staging, standing,
+    supplied, supply, txns, typing, upgrade,
 };
 
 /// What all rooms' objects share.

@@ -9,8 +9,8 @@ use selvage_protocol::federation::{Outgoing, OutgoingReply};
 
 use crate::client_event;
 use crate::object::RoomObject;
-use crate::serve::raw;
 use crate::residence::is_in_room;
+use crate::serve::raw;
 use crate::server_eyes::ServerEyes;
 use crate::timeline::position;
 use crate::view::{EVENT_COLUMNS, StoredEvent, View};

@@ -1,5 +1,6 @@
 //! How this server stands to a room, which may not be here.
 
+use selvage_event::ServerName;
 use selvage_object::{Failure, Param};
 use selvage_protocol::elsewhere::StandingReply;
 
@@ -28,11 +29,15 @@ pub(crate) fn servers(view: View<'_>) -> Result<Vec<String>, Failure> {
 }
 
 impl View<'_> {
-    /// Whether the room goes on elsewhere and not here: no local user is in it, and others may be.
-    pub(crate) fn is_elsewhere(self) -> Result<bool, Failure> {
+    /// Whether the room goes on elsewhere and not here: the last local user has left it, and others have not.
+    pub(crate) fn is_elsewhere(self, own: &ServerName) -> Result<bool, Failure> {
         if !self.memory.head.as_ref().is_some_and(|head| head.is_room()) {
             return Ok(true);
         }
-        Ok(self.memory.locals.is_empty() && !servers(self)?.is_empty())
+        if !self.memory.locals.is_empty() || servers(self)?.is_empty() {
+            return Ok(false);
+        }
+        let sql = "SELECT 1 FROM room_servers WHERE object = ?1 AND server = ?2";
+        Ok(self.turn.row(sql, &[Param::Text(own.as_str())])?.is_some())
     }
 }

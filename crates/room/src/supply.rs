@@ -182,7 +182,9 @@ impl Work<'_, '_> {
     fn enters_anew(&self, event: &Event) -> Result<bool, Failure> {
         let joins = event.membership() == Some(Membership::Join)
             && self.room.identity.is_local(event.sender().as_str());
-        Ok(joins && self.view().any_head()?.is_room() && self.view().is_elsewhere()?)
+        Ok(joins
+            && self.view().any_head()?.is_room()
+            && self.view().is_elsewhere(&self.room.identity.server_name)?)
     }
 
     /// Places an event that begins the room anew: what was known of it when this server left is no part of what it is now.

@@ -103,7 +103,7 @@ impl<H: Host> Workflows<H> {
 
     /// Fetches events by their ids and supplies them. Each must be had, though what is had may not pass the room's checks.
     pub(crate) async fn fetch_events(&self, target: Target<'_>, ids: &[String]) -> Result<(), WorkflowError> {
-        let fetches = ids.iter().map(|id| self.fetch_event(target, id));
+        let fetches = ids.to_vec().into_iter().map(|id| self.fetch_event(target, id));
         let mut events = stream::iter(fetches).buffered(EVENTS_AT_ONCE);
         while let Some(event) = events.next().await {
             self.supply(target, event?, false).await?;
@@ -111,8 +111,8 @@ impl<H: Host> Workflows<H> {
         Ok(self.settle(target).await?)
     }
 
-    async fn fetch_event(&self, target: Target<'_>, id: &str) -> Result<Vec<Json>, WorkflowError> {
-        let at = path("/_matrix/federation/v1/event", &[id]);
+    async fn fetch_event(&self, target: Target<'_>, id: String) -> Result<Vec<Json>, WorkflowError> {
+        let at = path("/_matrix/federation/v1/event", &[&id]);
         let answer = self
             .request(target.server, Method::GET, &at, None, EVENT_ANSWER_MAX_BYTES)
             .await?;

@@ -73,8 +73,20 @@ impl Server {
     #[must_use]
     pub fn new(name: &str, layout: Layout, seed: u64) -> Self {
         let mut prng = Prng::new(seed);
-        let name = ServerName::parse(name).expect("a server name");
         let key = SigningKey::from_seed(KEY_ID, &prng.bytes()).expect("a key id");
+        Self::with_key(name, key, layout, seed)
+    }
+
+    /// As [`Server::new`], with this signing key.
+    ///
+    /// # Panics
+    /// When the name is none.
+    #[must_use]
+    pub fn with_key(name: &str, key: SigningKey, layout: Layout, seed: u64) -> Self {
+        let name = ServerName::parse(name).expect("a server name");
+        let mut prng = Prng::new(seed);
+        // The first bytes are the key's, where the seed determines it.
+        let _: [u8; 32] = prng.bytes();
         Self {
             rooms: RoomObject::new(Identity::new(name.clone(), key.clone())),
             name,

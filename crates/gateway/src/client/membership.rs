@@ -6,13 +6,14 @@ use ruma::api::client::membership::{
     leave_room, unban_user,
 };
 use selvage_event::{RoomId, UserId};
+use selvage_protocol::elsewhere::MakeInvite;
 use selvage_protocol::room::{ChangeMembership, MembershipAction};
 use selvage_protocol::user::{Bucket, Forget, GetProfile, JoinedRooms, Profile, Session};
 use selvage_protocol::{errcode, room_key};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::restricted;
+use super::{remote_rooms, restricted};
 use crate::call::{Call, answer, answer_empty};
 use crate::router::{Answer, Routes};
 use crate::{ApiError, Gateway, Host};
@@ -44,24 +45,27 @@ struct Others {
 /// spec: `client-server-api §post_matrixclientv3roomsroomidjoin`, `§post_matrixclientv3joinroomidoralias`
 async fn join<H: Host>(call: Call<H>) -> Answer {
     let session = call.counted_session(Bucket::Membership).await?;
-    if call.arg(0).starts_with('#') {
-        return Err(ApiError::not_found("this server has no room aliases yet"));
-    }
-    let (room_id, request): (RoomId, Own) = (call.room_id(0)?, call.json()?);
+    let request: Own = call.json()?;
+    let (room_id, via) = remote_rooms::named(&call).await?;
     let command = own(&session, MembershipAction::Join, request.reason);
-    restricted::join(&call.gateway, &room_id, command).await?;
+    if let Err(refused) = restricted::join(&call.gateway, &room_id, command.clone()).await {
+        remote_rooms::join(&call.gateway, &room_id, &command, via, refused).await?;
+    }
     answer(&json!({ "room_id": room_id }))
 }
 
 /// spec: `client-server-api §post_matrixclientv3knockroomidoralias`
 async fn knock<H: Host>(call: Call<H>) -> Answer {
     let session = call.counted_session(Bucket::Membership).await?;
-    if call.arg(0).starts_with('#') {
-        return Err(ApiError::not_found("this server has no room aliases yet"));
-    }
-    let (room_id, request): (RoomId, Own) = (call.room_id(0)?, call.json()?);
+    let request: Own = call.json()?;
+    let (room_id, via) = remote_rooms::named(&call).await?;
     let command = own(&session, MembershipAction::Knock, request.reason);
-    change(&call.gateway, &room_id, command).await?;
+    match change(&call.gateway, &room_id, command.clone()).await {
+        Err(refused) if refused.is(errcode::NOT_HERE) => {
+            remote_rooms::knock(&call.gateway, &room_id, &command, via).await?;
+        }
+        knocked => knocked?,
+    }
     answer(&json!({ "room_id": room_id }))
 }
 
@@ -69,12 +73,10 @@ async fn knock<H: Host>(call: Call<H>) -> Answer {
 async fn leave<H: Host>(call: Call<H>) -> Answer {
     let session = call.counted_session(Bucket::Membership).await?;
     let (room_id, request): (RoomId, Own) = (call.room_id(0)?, call.json()?);
-    change(
-        &call.gateway,
-        &room_id,
-        own(&session, MembershipAction::Leave, request.reason),
-    )
-    .await?;
+    let command = own(&session, MembershipAction::Leave, request.reason);
+    if !remote_rooms::leave(&call.gateway, &room_id, &command).await? {
+        change(&call.gateway, &room_id, command).await?;
+    }
     answer_empty()
 }
 
@@ -129,11 +131,21 @@ async fn others<H: Host>(call: Call<H>, action: MembershipAction) -> Answer {
     let (room_id, request): (RoomId, Others) = (call.room_id(0)?, call.json()?);
     let target =
         UserId::parse(&request.user_id).map_err(|error| ApiError::bad_json(format!("user_id: {error}")))?;
-    let profile = match action {
-        MembershipAction::Invite => invitee(&call.gateway, &target).await?,
-        _ => Profile::default(),
-    };
     let (sender, reason) = (session.user_id, request.reason);
+    let mut profile = Profile::default();
+    if action == MembershipAction::Invite {
+        let invite = MakeInvite {
+            sender: sender.clone(),
+            target: target.as_str().to_owned(),
+            reason: reason.clone(),
+            profile: Profile::default(),
+            is_direct: false,
+        };
+        if remote_rooms::invite(&call.gateway, &room_id, &target, invite).await? {
+            return answer_empty();
+        }
+        profile = invitee(&call.gateway, &target).await?;
+    }
     let target = target.into();
     let command = ChangeMembership {
         sender,
@@ -157,16 +169,13 @@ async fn change<H: Host>(
     Ok(())
 }
 
-/// The profile of a user who is about to be invited; an empty one where there is no such account.
+/// The profile of a user who is about to be invited; an empty one where there is no such account, and for users of other servers.
 ///
 /// # Errors
-/// `M_UNKNOWN` for users of other servers: an invite that never reaches them must not look as if it had.
+/// When the user cannot be asked.
 pub(super) async fn invitee<H: Host>(gateway: &Gateway<H>, user: &UserId) -> Result<Profile, ApiError> {
     if user.domain() != gateway.server_name().as_str() {
-        return Err(ApiError::new(
-            errcode::UNKNOWN,
-            "this server cannot invite users of other servers yet",
-        ));
+        return Ok(Profile::default());
     }
     match gateway
         .ask_user(user.as_str(), GetProfile {})

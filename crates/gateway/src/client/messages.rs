@@ -41,6 +41,7 @@ struct Page {
     state: Vec<Json>,
 }
 
+/// A page. Where it comes to events that only other servers have, those are fetched first; what cannot be had is left out.
 async fn messages<H: Host>(call: Call<H>) -> Answer {
     let session = call.session().await?;
     let (room_id, query): (_, Query) = (call.room_id(0)?, call.query()?);
@@ -62,7 +63,13 @@ async fn messages<H: Host>(call: Call<H>) -> Answer {
         lazy_load_members: filter.lazy_load_members,
         filter: filter.into_events_of(room_id.as_str()),
     };
-    let page = gateway.ask(room_key(room_id.as_str()), command).await?;
+    let room = room_key(room_id.as_str());
+    let mut page = gateway.ask(room.clone(), command.clone()).await?;
+    if let Some(gap) = page.gap
+        && gateway.workflows().backfill(&room_id, gap).await?
+    {
+        page = gateway.ask(room, command).await?;
+    }
     let end = page.end.map(room_token);
     answer(&Page {
         start: room_token(page.start),

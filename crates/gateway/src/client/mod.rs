@@ -16,6 +16,7 @@ mod profile;
 mod push_rules;
 mod receipts;
 pub(crate) mod register;
+mod remote_rooms;
 mod restricted;
 mod send;
 mod state;

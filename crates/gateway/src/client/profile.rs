@@ -46,9 +46,7 @@ async fn get_avatar<H: Host>(call: Call<H>) -> Answer {
 async fn profile<H: Host>(call: &Call<H>) -> Result<Profile, ApiError> {
     let user = call.user_id(0)?;
     if user.domain() != call.gateway.server_name().as_str() {
-        return Err(ApiError::not_found(
-            "this server knows no profiles of other servers yet",
-        ));
+        return Ok(call.gateway.workflows().remote_profile(&user).await?);
     }
     Ok(call.gateway.ask_user(user.as_str(), GetProfile {}).await?)
 }

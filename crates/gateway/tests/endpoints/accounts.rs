@@ -247,7 +247,7 @@ fn profiles_filters_and_account_data_belong_to_their_user() {
         .refused(404, "M_NOT_FOUND");
     client
         .get("profile/@alice:elsewhere.org")
-        .refused(404, "M_NOT_FOUND");
+        .refused(502, "M_UNKNOWN");
 
     let filter = json!({ "room": { "timeline": { "limit": 3 } } });
     let id = alice

@@ -182,7 +182,7 @@ fn what_is_not_there_yet_is_refused_rather_than_done_otherwise() {
     scene
         .alice
         .post(&scene.alice.in_room(&scene.room_id, "invite"), elsewhere)
-        .refused(400, "M_UNKNOWN");
+        .refused(502, "M_UNKNOWN");
 }
 
 #[test]

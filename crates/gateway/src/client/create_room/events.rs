@@ -134,7 +134,7 @@ pub(super) fn after_join(
     if let Some(topic) = &request.topic {
         state.push(event("m.room.topic", "", raw(&topic_content(topic))?));
     }
-    for invitee in invitees {
+    for invitee in invitees.iter().filter(|invitee| invitee.is_local) {
         let content = raw(&invite_content(invitee, request.is_direct))?;
         state.push(event("m.room.member", invitee.user.as_str(), content));
     }
@@ -222,6 +222,7 @@ mod tests {
                 displayname: Some("Bob".to_owned()),
                 avatar_url: None,
             },
+            is_local: true,
         };
         request.invite.iter().map(with_profile).collect()
     }

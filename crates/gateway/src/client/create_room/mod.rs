@@ -7,7 +7,8 @@ mod upgrade;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use ruma::api::client::room::{create_room, upgrade_room};
-use selvage_event::{RoomVersion, Template, UserId};
+use selvage_event::{RoomId, RoomVersion, Template, UserId};
+use selvage_protocol::elsewhere::MakeInvite;
 use selvage_protocol::room::Create;
 use selvage_protocol::user::{Bucket, Profile};
 use selvage_protocol::{errcode, room_key};
@@ -16,6 +17,7 @@ use serde_json::value::RawValue;
 
 use self::request::Request;
 use super::membership::invitee;
+use super::remote_rooms;
 use crate::call::{Call, answer, parse_user_id};
 use crate::router::{Answer, Routes};
 use crate::{ApiError, Gateway, Host};
@@ -36,6 +38,8 @@ pub(super) fn routes<H: Host>(routes: &mut Routes<H>) {
 struct Invitee {
     user: UserId,
     profile: Profile,
+    /// Whether the user is of this server, so that the invite is made with the room; others' servers sign theirs first.
+    is_local: bool,
 }
 
 /// spec: `client-server-api §post_matrixclientv3createroom`
@@ -58,7 +62,30 @@ async fn create<H: Host>(call: Call<H>) -> Answer {
     let room_id = create.event().room_id();
     let made = gateway.ask(room_key(room_id.as_str()), command).await;
     made.map_err(|error| as_creation_error(error.into()))?;
+    invite_others(gateway, room_id, &session.user_id, (&invitees, request.is_direct)).await;
     answer(&json!({ "room_id": room_id }))
+}
+
+/// Invites those who are of other servers. The room is there whatever comes of it, and shows who is invited and who is not.
+async fn invite_others<H: Host>(
+    gateway: &Gateway<H>,
+    room_id: &RoomId,
+    creator: &str,
+    (invitees, is_direct): (&[Invitee], bool),
+) {
+    for invitee in invitees.iter().filter(|invitee| !invitee.is_local) {
+        let user = &invitee.user;
+        let invite = MakeInvite {
+            sender: creator.to_owned(),
+            target: user.as_str().to_owned(),
+            reason: None,
+            profile: invitee.profile.clone(),
+            is_direct,
+        };
+        if let Err(error) = remote_rooms::invite(gateway, room_id, user, invite).await {
+            tracing::info!(room = %room_id, %user, %error, "an invite did not reach the user's server");
+        }
+    }
 }
 
 /// The state that was asked for contradicts the rules that it would set, which is no lack of permission.
@@ -89,7 +116,12 @@ async fn invitees<H: Host>(
     }
     let ask = |user: UserId| async move {
         let profile = invitee(gateway, &user).await?;
-        Ok(Invitee { user, profile })
+        let is_local = user.domain() == gateway.server_name().as_str();
+        Ok(Invitee {
+            user,
+            profile,
+            is_local,
+        })
     };
     stream::iter(users.into_iter().map(ask))
         .buffered(PROFILES_AT_ONCE)
