@@ -6,6 +6,8 @@ const config :Workerd.Config = (
   services = [
     (name = "main", worker = .main),
     (name = "disk", disk = (path = "state", writable = true)),
+    # All of the web is one server, whose address a test gives: it reads of requests where they go.
+    (name = "internet", external = (address = "127.0.0.1:9", http = ())),
   ],
   sockets = [(name = "http", address = "127.0.0.1:8787", http = (), service = "main")],
 );
@@ -24,6 +26,8 @@ const main :Workerd.Worker = (
     (name = "SELVAGE_SERVER_NAME", text = "conformance.test"),
     (name = "SELVAGE_SHARDS", text = "4"),
     (name = "SELVAGE_COUNTS", text = "on"),
+    (name = "SELVAGE_DNS_OVER_HTTPS", text = "https://dns.test/query"),
+    (name = "SELVAGE_FEDERATION_DENY", text = "denied.test"),
   ],
   durableObjectNamespaces = [
     (className = "ProbeShard", uniqueKey = "probe", enableSql = true),
@@ -32,4 +36,5 @@ const main :Workerd.Worker = (
     (className = "ServerShard", uniqueKey = "server", enableSql = true),
   ],
   durableObjectStorage = (localDisk = "disk"),
+  globalOutbound = "internet",
 );

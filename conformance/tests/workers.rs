@@ -23,7 +23,6 @@ use rusqlite::Connection;
 use selvage_conformance::probe::{Command, Ending, Resource, Sum};
 use selvage_conformance::{Answer, Flood, HostUnderTest, NoAnswer, Remote};
 use selvage_object::{Kind, ObjectKey};
-use tempfile::NamedTempFile;
 
 /// What one shard takes at once (`QUESTIONS_MAX` of the Workers host).
 const QUESTIONS_MAX: usize = 256;
@@ -31,12 +30,7 @@ const QUESTIONS_MAX: usize = 256;
 struct Workers(Process);
 
 fn start() -> Workers {
-    let bundle = workerd::conformance_bundle();
-    let config = bundle.join("conformance.capnp");
-    // Tests of several threads write it at once, each the same; none may read a part.
-    let fresh = NamedTempFile::new_in(&bundle).expect("the bundle's directory");
-    fs::write(&fresh, include_str!("workerd.capnp")).expect("the configuration");
-    fresh.persist(&config).expect("the configuration's name");
+    let config = workerd::configuration("conformance.capnp", include_str!("workerd.capnp"));
     Workers(workerd::start(&config, &[]))
 }
 

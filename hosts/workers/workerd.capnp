@@ -13,7 +13,9 @@ const config :Workerd.Config = (
   services = [
     (name = "main", worker = .main),
     (name = "disk", disk = (path = "state", writable = true)),
-    (name = "internet", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true))),
+    # Strangers name the servers that are asked: none of them leads to this machine's own network. For a private federation,
+    # allow "private" as well, and name its authorities: tlsOptions = (trustedCertificates = [embed "authority.pem"]).
+    (name = "internet", network = (allow = ["public"], tlsOptions = (trustBrowserCas = true))),
   ],
   sockets = [(name = "http", address = "127.0.0.1:8787", http = (), service = "main")],
 );
@@ -38,6 +40,7 @@ const main :Workerd.Worker = (
     (name = "SELVAGE_PASSWORD_HASH_MEMORY", fromEnvironment = "SELVAGE_PASSWORD_HASH_MEMORY"),
     (name = "SELVAGE_PUBLIC_BASE_URL", fromEnvironment = "SELVAGE_PUBLIC_BASE_URL"),
     (name = "SELVAGE_FEDERATION_ADDRESS", fromEnvironment = "SELVAGE_FEDERATION_ADDRESS"),
+    (name = "SELVAGE_DNS_OVER_HTTPS", fromEnvironment = "SELVAGE_DNS_OVER_HTTPS"),
     (name = "SELVAGE_FEDERATION_ALLOW", fromEnvironment = "SELVAGE_FEDERATION_ALLOW"),
     (name = "SELVAGE_FEDERATION_DENY", fromEnvironment = "SELVAGE_FEDERATION_DENY"),
     (name = "SELVAGE_FEDERATION_RETRY_MIN", fromEnvironment = "SELVAGE_FEDERATION_RETRY_MIN"),

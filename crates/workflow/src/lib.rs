@@ -41,5 +41,5 @@ pub use host::{AskError, Host, MaybeSend, MaybeSync, STORAGE_FULL};
 pub use knock::stripped;
 pub use path::{path, with_query};
 pub use query::AliasTarget;
-pub use remote::{RemoteBody, RemoteChunks, RemoteError, RemoteResponse};
+pub use remote::{RemoteBody, RemoteChunks, RemoteError, RemoteResponse, USER_AGENT, patience_ms};
 pub use workflows::Workflows;

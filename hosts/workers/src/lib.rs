@@ -12,6 +12,8 @@
 mod class;
 mod config;
 mod counts;
+mod doh;
+mod route;
 mod slots;
 mod sql_error;
 mod wire;

@@ -44,7 +44,7 @@ pub(super) async fn ask(lookups: &impl Lookups, host: &str, now: Timestamp) -> S
     for _ in 0..=REDIRECTS_MAX {
         let answer = match lookups.get(&uri).await {
             Ok(answer) => answer,
-            Err(RemoteError::Misbehaved(why)) => return Said::Nothing(why),
+            Err(RemoteError::Misbehaved(why) | RemoteError::Unsupported(why)) => return Said::Nothing(why),
             Err(error) => return Said::NoAnswer(error.to_string()),
         };
         match next(&uri, &answer) {

@@ -8,17 +8,13 @@ use futures_util::stream;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use selvage_workflow::discovery::Authority;
-use selvage_workflow::{RemoteBody, RemoteError};
+use selvage_workflow::{RemoteBody, RemoteError, patience_ms};
 use tokio::time::{Instant, timeout};
 
 use super::describe;
 use super::line::Line;
 use super::places::Place;
 use super::pool::Pool;
-
-/// How fast an answer must come at least, in bytes a second over the whole of it: one that trickles would hold its place for
-/// days without ever being silent.
-const RATE_MIN: u64 = 1_024;
 
 /// An answer that is being read.
 pub(super) struct Answer {
@@ -81,12 +77,11 @@ impl Reading {
         }
     }
 
-    /// How long the next chunk may take: no longer than the silence allowed, nor than what has come so far pays for.
+    /// How long the next chunk may take.
     fn patience(&self) -> Duration {
-        let paid = Duration::from_secs(self.bytes / RATE_MIN);
-        let end = self.since + self.answer.silence_max + paid;
-        end.saturating_duration_since(Instant::now())
-            .min(self.answer.silence_max)
+        let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let left_ms = patience_ms(ms(self.answer.silence_max), ms(self.since.elapsed()), self.bytes);
+        Duration::from_millis(left_ms)
     }
 
     fn broken(&self, why: &str) -> RemoteError {

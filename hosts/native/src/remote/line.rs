@@ -9,6 +9,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use selvage_workflow::USER_AGENT;
 use selvage_workflow::discovery::Authority;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -54,6 +55,8 @@ impl Line {
         request: Request<Bytes>,
     ) -> Result<Request<Full<Bytes>>, http::Error> {
         let (mut head, body) = request.into_parts();
+        let name = HeaderValue::from_static(USER_AGENT);
+        head.headers.insert(header::USER_AGENT, name);
         match self {
             Self::One(_) => {
                 let host = HeaderValue::from_str(authority.as_str())?;

@@ -4,6 +4,7 @@ use selvage_gateway::{FederationSettings, ServerPattern};
 
 use super::ConfigError;
 use super::settings::read;
+use crate::doh;
 
 /// Reads the variables.
 ///
@@ -31,6 +32,27 @@ pub(crate) fn federation(
     }
     let problem = "less than SELVAGE_FEDERATION_RETRY_MIN";
     Err(ConfigError::new("SELVAGE_FEDERATION_RETRY_MAX", problem))
+}
+
+/// The resolver of DNS over HTTPS; `None` when the operator wants none.
+///
+/// # Errors
+/// When the variable is no such address.
+pub(crate) fn resolver(
+    variable: impl Fn(&'static str) -> Option<String>,
+) -> Result<Option<String>, ConfigError> {
+    const NAME: &str = "SELVAGE_DNS_OVER_HTTPS";
+    let resolver = variable(NAME).unwrap_or_else(|| doh::RESOLVER_DEFAULT.to_owned());
+    if resolver == "off" {
+        return Ok(None);
+    }
+    if resolver.starts_with("https://") && !resolver.contains(['?', '#', ' ']) {
+        return Ok(Some(resolver));
+    }
+    Err(ConfigError::new(
+        NAME,
+        "must be off, or an https address without a query",
+    ))
 }
 
 fn patterns(text: &str) -> Result<Vec<ServerPattern>, String> {
@@ -74,6 +96,20 @@ mod tests {
             ("c.org", false),
         ] {
             assert_eq!(settings.allows(&server.parse().unwrap()), allowed, "{server}");
+        }
+    }
+
+    #[test]
+    fn a_resolver_is_an_address_or_off() {
+        let read = |text: Option<&str>| resolver(|_| text.map(str::to_owned));
+        assert_eq!(read(None), Ok(Some(doh::RESOLVER_DEFAULT.to_owned())));
+        assert_eq!(read(Some("off")), Ok(None));
+        assert_eq!(
+            read(Some("https://a.org/q")),
+            Ok(Some("https://a.org/q".to_owned()))
+        );
+        for wrong in ["", "on", "http://a.org/", "https://a.org/?x=y"] {
+            assert!(read(Some(wrong)).is_err(), "{wrong}");
         }
     }
 

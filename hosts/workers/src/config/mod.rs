@@ -8,6 +8,8 @@ mod settings;
 pub(crate) use deployment::Deployment;
 pub(crate) use federation::federation;
 #[cfg(target_arch = "wasm32")]
+pub(crate) use federation::resolver;
+#[cfg(target_arch = "wasm32")]
 pub(crate) use settings::settings;
 
 /// A variable that is missing or wrong.
@@ -31,7 +33,7 @@ impl ConfigError {
 }
 
 /// Every variable that means something.
-const KNOWN: [&str; 17] = [
+const KNOWN: [&str; 18] = [
     "SELVAGE_SERVER_NAME",
     "SELVAGE_SHARDS",
     "SELVAGE_REGISTRATION",
@@ -41,6 +43,7 @@ const KNOWN: [&str; 17] = [
     "SELVAGE_PASSWORD_HASH_MEMORY",
     "SELVAGE_PUBLIC_BASE_URL",
     "SELVAGE_FEDERATION_ADDRESS",
+    "SELVAGE_DNS_OVER_HTTPS",
     "SELVAGE_FEDERATION_ALLOW",
     "SELVAGE_FEDERATION_DENY",
     "SELVAGE_FEDERATION_RETRY_MIN",

@@ -1,18 +1,22 @@
 //! How the conformance suite reaches probes: any object may be asked and waited for by whoever reaches the Worker. This
 //! is compiled with the feature `conformance` only.
 //!
+//! `POST /_conformance/exchange/SERVER/TIMEOUT_MS` sends a request to another server: `GET` without a body, else `PUT`.
 //! `POST /_conformance/ask/KEY`, `/wait/KEY/SEEN/TIMEOUT_MS`, `/flood/KEY/COUNT`, `/evict/KEY`, `/abort/KEY`, with the key in url-safe base64.
 
 use std::rc::Rc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use js_sys::Function;
 use selvage_conformance::Flood;
+use selvage_event::ServerName;
 use selvage_gateway::{AskError, Host as _};
 use selvage_object::ObjectKey;
-use serde_json::json;
+use serde_json::{Value, json};
 use wasm_bindgen::prelude::*;
 use worker::{Env, Request, Response};
 
@@ -24,6 +28,8 @@ use crate::wire::Reply;
 
 /// Before the paths of this module.
 pub(super) const PREFIX: &str = "/_conformance/";
+/// The path of requests to other servers.
+const EXCHANGE: &str = "exchange";
 
 #[wasm_bindgen]
 extern "C" {
@@ -43,6 +49,12 @@ pub(super) async fn in_worker(env: Env, mut request: Request) -> worker::Result<
     };
     let path = request.path();
     let parts: Vec<&str> = path.trim_start_matches(PREFIX).split('/').collect();
+    if let [EXCHANGE, server, timeout_ms] = parts.as_slice() {
+        let body = request.bytes().await?;
+        let host = WorkersHost::new(env, deployment.placement());
+        let said = exchange(&host, server, timeout_ms.parse().unwrap_or(0), body).await;
+        return Response::from_json(&said);
+    }
     let Some(key) = parts.get(1).and_then(|key| parse_key(key)) else {
         return Response::error("no object", 400);
     };
@@ -71,11 +83,40 @@ pub(super) async fn in_worker(env: Env, mut request: Request) -> worker::Result<
     }
 }
 
+/// What came of a request to another server.
+async fn exchange(host: &WorkersHost, server: &str, timeout_ms: u64, body: Vec<u8>) -> Value {
+    let Some(server) = decode(server).and_then(|name| ServerName::parse(name).ok()) else {
+        return json!({ "error": "no server name" });
+    };
+    let method = if body.is_empty() { "GET" } else { "PUT" };
+    let request = http::Request::builder()
+        .method(method)
+        .uri("/_matrix/test?a=b%2Fc")
+        .header("authorization", "X-Matrix test");
+    let Ok(request) = request.body(Bytes::from(body)) else {
+        return json!({ "error": "no request" });
+    };
+    let answer = match host.exchange(&server, request, timeout_ms).await {
+        Ok(answer) => answer,
+        Err(error) => return json!({ "error": format!("{error:?}") }),
+    };
+    let status = answer.status.as_u16();
+    let (mut chunks, mut body) = (answer.body, Vec::new());
+    while let Some(chunk) = chunks.next().await {
+        match chunk {
+            Ok(chunk) => body.extend_from_slice(&chunk),
+            Err(error) => return json!({ "status": status, "broken": format!("{error:?}") }),
+        }
+    }
+    json!({ "status": status, "body": String::from_utf8_lossy(&body) })
+}
+
+fn decode(text: &str) -> Option<String> {
+    String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()
+}
+
 fn parse_key(text: &str) -> Option<ObjectKey> {
-    String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?)
-        .ok()?
-        .parse()
-        .ok()
+    decode(text)?.parse().ok()
 }
 
 fn answer(result: Result<Vec<u8>, AskError>) -> worker::Result<Response> {

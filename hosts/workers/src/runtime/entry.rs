@@ -105,6 +105,7 @@ async fn make(env: Env) -> Result<Gateway<WorkersHost>, Trouble> {
     config::check_names(names(&env)).map_err(wrong)?;
     let deployment = Deployment::read(|name| variable(&env, name)).map_err(wrong)?;
     let settings = config::settings(|name| variable(&env, name)).map_err(wrong)?;
+    config::resolver(|name| variable(&env, name)).map_err(wrong)?;
     let identity = foundation::identity(&env, &deployment).await;
     let identity = identity.map_err(|reply| match reply {
         Reply::Refused(refusal) => Trouble::Config(refusal.message),

@@ -11,7 +11,7 @@ use selvage_gateway::{AskError, Host, RemoteError, RemoteResponse};
 use selvage_object::{ObjectKey, Placement, ShardId, Timestamp};
 use worker::{Delay, Env, WebSocket};
 
-use super::{call, calls, moment};
+use super::{call, calls, moment, remote};
 use crate::slots::{Slot, Slots};
 use crate::wire::Reply;
 
@@ -75,10 +75,10 @@ impl Host for WorkersHost {
     async fn exchange(
         &self,
         to: &ServerName,
-        _: http::Request<Bytes>,
-        _: u64,
+        request: http::Request<Bytes>,
+        timeout_ms: u64,
     ) -> Result<RemoteResponse, RemoteError> {
-        Err(RemoteError::Unreachable(format!("{to} is not there")))
+        remote::exchange(&self.env, to, request, timeout_ms).await
     }
 
     async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {

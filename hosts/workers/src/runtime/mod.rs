@@ -17,6 +17,7 @@ mod js;
 mod log;
 mod moment;
 mod recovery;
+mod remote;
 mod storage;
 mod watching;
 
