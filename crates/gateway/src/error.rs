@@ -45,7 +45,9 @@ const TOLD_OF_OTHERS: [&str; 9] = [
 fn status_of(code: &str) -> StatusCode {
     match code {
         errcode::FORBIDDEN | errcode::USER_DEACTIVATED | errcode::NOT_HERE => StatusCode::FORBIDDEN,
-        errcode::UNKNOWN_TOKEN | errcode::MISSING_TOKEN | errcode::USER_LOCKED => StatusCode::UNAUTHORIZED,
+        errcode::UNKNOWN_TOKEN | errcode::MISSING_TOKEN | errcode::USER_LOCKED | errcode::UNAUTHORIZED => {
+            StatusCode::UNAUTHORIZED
+        }
         errcode::NOT_FOUND => StatusCode::NOT_FOUND,
         errcode::TOO_LARGE => StatusCode::PAYLOAD_TOO_LARGE,
         errcode::LIMIT_EXCEEDED => StatusCode::TOO_MANY_REQUESTS,
@@ -80,6 +82,10 @@ impl ApiError {
 
     pub(crate) fn invalid_param(message: impl Into<String>) -> Self {
         Self::new(errcode::INVALID_PARAM, message)
+    }
+
+    pub(crate) fn missing_param(message: impl Into<String>) -> Self {
+        Self::new(errcode::MISSING_PARAM, message)
     }
 
     pub(crate) fn bad_json(message: impl Into<String>) -> Self {
@@ -117,6 +123,12 @@ impl ApiError {
             "the server cannot answer at the moment"
         };
         Self::with_status(StatusCode::SERVICE_UNAVAILABLE, errcode::UNKNOWN, message)
+    }
+
+    /// The error with one more member in its body.
+    pub(crate) fn with(mut self, name: &str, value: Value) -> Self {
+        self.more.insert(name.to_owned(), value);
+        self
     }
 
     /// Whether the object refused with this code.

@@ -16,7 +16,7 @@ use crate::router::{Found, Router};
 use crate::secret::MacKey;
 use crate::{
     ApiError, AskError, Host, PASSWORD_HASH_MEMORY_MAX_KIB, PASSWORD_HASH_MEMORY_MIN_KIB, Settings, admin,
-    client,
+    client, federation,
 };
 
 /// Why a gateway cannot be made.
@@ -48,6 +48,7 @@ struct Inner<H> {
     settings: Settings,
     mac_key: MacKey,
     router: Router<H>,
+    origins: Arc<federation::Origins>,
     /// Tells the requests of this gateway from those of others and of before a restart.
     epoch: u32,
     requests: AtomicU64,
@@ -75,6 +76,7 @@ impl<H: Host> Gateway<H> {
         let router = Router::new(|routes| {
             client::routes(routes);
             admin::routes(routes);
+            federation::routes(routes);
         })
         .map_err(|error| GatewayError::Routes(error.to_string()))?;
         let [a, b, c, d, ..] = host.random();
@@ -87,6 +89,7 @@ impl<H: Host> Gateway<H> {
             settings,
             mac_key,
             router,
+            origins: Arc::default(),
             epoch,
             requests,
         };
@@ -139,6 +142,11 @@ impl<H: Host> Gateway<H> {
 
     pub(crate) fn mac_key(&self) -> &MacKey {
         &self.inner.mac_key
+    }
+
+    /// What other servers are doing here.
+    pub(crate) fn origins(&self) -> &Arc<federation::Origins> {
+        &self.inner.origins
     }
 
     pub(crate) fn now(&self) -> Timestamp {

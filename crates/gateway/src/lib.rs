@@ -17,6 +17,7 @@ mod body;
 mod call;
 mod client;
 mod error;
+mod federation;
 mod gateway;
 mod input;
 mod password;

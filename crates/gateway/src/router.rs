@@ -183,7 +183,7 @@ impl<H: Host> Router<H> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{AskError, RemoteError, RemoteResponse, admin, client};
+    use crate::{AskError, RemoteError, RemoteResponse, admin, client, federation};
     use bytes::Bytes;
     use selvage_event::ServerName;
     use selvage_object::{ObjectKey, Timestamp};
@@ -226,6 +226,7 @@ mod tests {
     fn register(routes: &mut Routes<Nowhere>) {
         client::routes(routes);
         admin::routes(routes);
+        federation::routes(routes);
     }
 
     fn router() -> Router<Nowhere> {

@@ -8,6 +8,8 @@ pub const UNKNOWN_TOKEN: &str = "M_UNKNOWN_TOKEN";
 pub const MISSING_TOKEN: &str = "M_MISSING_TOKEN";
 /// The account is locked.
 pub const USER_LOCKED: &str = "M_USER_LOCKED";
+/// The request is not signed by the server that it says it comes from.
+pub const UNAUTHORIZED: &str = "M_UNAUTHORIZED";
 /// JSON of the wrong shape.
 pub const BAD_JSON: &str = "M_BAD_JSON";
 /// No JSON at all.

@@ -384,6 +384,6 @@ pub struct SendMembershipReply {
     pub event_id: String,
     /// The event, with this server's signature added where it authorises the join.
     pub event: Json,
-    /// For a knock: what is shown of the room.
+    /// For a knock: the state events that show the room, in the form that servers exchange.
     pub stripped_state: Vec<Json>,
 }

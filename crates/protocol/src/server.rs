@@ -22,6 +22,21 @@ pub struct IdentityReply {
     pub mac_key: String,
 }
 
+/// The keys that the server signed with before.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OldKeys {}
+
+/// See [`OldKeys`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OldKey {
+    /// The key's id, `ed25519:…`.
+    pub key_id: String,
+    /// The public half, unpadded Base64.
+    pub public_key: String,
+    /// When the server stopped signing with it, in milliseconds since 1970.
+    pub expired_ts: u64,
+}
+
 /// Makes a token that lets people register where registration asks for one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CreateRegistrationToken {
@@ -60,6 +75,7 @@ commands!(
     /// What the server object understands.
     ServerCommand {
         Identity => IdentityReply,
+        OldKeys => Vec<OldKey>,
         CreateRegistrationToken => CreateRegistrationTokenReply,
         CheckRegistrationToken => bool,
         UseRegistrationToken => (),

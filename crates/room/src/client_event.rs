@@ -167,6 +167,19 @@ pub(crate) fn stripped_state(view: View<'_>, event: &Event) -> Result<Vec<Json>,
     Ok(stripped)
 }
 
+/// What a knocking user's server is shown of the room: the same state events, whole
+/// (spec: server-server-api §put_matrixfederationv1send_knockroomideventid).
+pub(crate) fn shown_state(view: View<'_>) -> Result<Vec<Json>, Failure> {
+    let now = view.now()?;
+    let mut shown = Vec::with_capacity(STRIPPED.len());
+    for kind in STRIPPED {
+        if let Some(event) = now.shown(kind, "")? {
+            shown.push(RawValue::from_string(event.json().to_owned()).map_err(|error| json(&error))?);
+        }
+    }
+    Ok(shown)
+}
+
 fn strip(event: &Event) -> Result<Box<RawValue>, Fault> {
     let stripped = StrippedEvent {
         content: event.content(),

@@ -145,7 +145,7 @@ impl Work<'_, '_> {
             return Err(forbidden("this event was refused before"));
         }
         let stripped_state = if command.membership == spoken(Membership::Knock) {
-            client_event::stripped_state(self.view(), event)?
+            client_event::shown_state(self.view())?
         } else {
             Vec::new()
         };

@@ -5,6 +5,7 @@
 
 mod identity;
 mod object;
+mod old_keys;
 mod schema;
 mod tokens;
 

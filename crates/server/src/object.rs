@@ -4,7 +4,7 @@ use selvage_object::{Failure, Fault, Kind, Migration, Object, Tracked, Turn};
 use selvage_protocol::server::ServerCommand;
 use serde::Serialize;
 
-use crate::{identity, schema, tokens};
+use crate::{identity, old_keys, schema, tokens};
 
 /// The server's own object. It keeps nothing in memory: it is asked rarely.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,6 +39,7 @@ impl Object for ServerObject {
     ) -> Result<Vec<u8>, Failure> {
         match command {
             ServerCommand::Identity(command) => reply(&identity::identity(turn, &command)?),
+            ServerCommand::OldKeys(_) => reply(&old_keys::old_keys(turn)?),
             ServerCommand::CreateRegistrationToken(command) => reply(&tokens::create(turn, &command)?),
             ServerCommand::CheckRegistrationToken(command) => reply(&tokens::check(turn, &command.token)?),
             ServerCommand::UseRegistrationToken(command) => reply(&tokens::spend(turn, &command)?),

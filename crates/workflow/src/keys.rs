@@ -6,16 +6,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use http::Method;
-use selvage_event::{PublicKey, ReceivedEvent, RoomVersion, ServerName};
-use selvage_protocol::destination::{Fetch, HeldKey, Keys, KeysFailed, StoreKeys};
+use selvage_event::key::is_ed25519_key_id;
+use selvage_event::{Map, PublicKey, ReceivedEvent, RoomVersion, ServerName};
+use selvage_protocol::destination::{self, Fetch, HeldKey, Keys, KeysFailed, StoreKeys};
 use selvage_protocol::federation::ServerKey;
 use selvage_protocol::{Json, destination_key};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use crate::key_document::{DOCUMENT_MAX_BYTES, KeyDocument};
 use crate::{AskError, Host, RemoteError, Workflows};
 
 /// The most servers whose keys are looked up at once.
 const SERVERS_AT_ONCE: usize = 8;
+/// The most signatures of one server on one event whose keys are looked up.
+const KEYS_OF_EVENT_MAX: usize = 8;
+/// The most servers whose keys are fetched at once: whoever makes a request can name any server, and have it asked.
+const FETCHES_MAX: usize = 64;
 /// How often somebody waits for keys that others fetch, before doing without.
 const WAITS_MAX: usize = 2;
 /// How long each of these waits is at the most, in milliseconds.
@@ -30,17 +38,68 @@ struct Needed {
     valid_at: Option<i64>,
 }
 
+/// What is looked at of an event to know whose keys verify it.
+#[derive(Deserialize)]
+struct Outline {
+    sender: String,
+    /// Of the first room versions, in which the server that the id names signs too.
+    event_id: Option<String>,
+    origin_server_ts: i64,
+    #[serde(default)]
+    content: OutlineContent,
+    signatures: BTreeMap<String, BTreeMap<String, IgnoredAny>>,
+}
+
+#[derive(Default, Deserialize)]
+struct OutlineContent {
+    join_authorised_via_users_server: Option<String>,
+}
+
 impl<H: Host> Workflows<H> {
     /// The keys that verify these events: of the servers of their senders, of authorisers of restricted joins, and in versions
     /// 1 and 2 of those in event ids. What cannot be had is left out, and what is no event passed over: the room refuses
     /// those events.
     pub async fn keys_of(&self, events: &[Json], version: RoomVersion) -> Vec<ServerKey> {
-        let mut needed: BTreeMap<ServerName, Needed> = BTreeMap::new();
+        let mut needed = BTreeMap::new();
         for event in events {
             if let Ok(event) = ReceivedEvent::parse(event.get().as_bytes(), version) {
                 self.need(&mut needed, &event);
             }
         }
+        self.look_up(needed).await
+    }
+
+    /// As [`Workflows::keys_of`], of events whose room version is not known here. The room tells which keys count.
+    pub async fn keys_of_unknown(&self, events: &[Json]) -> Vec<ServerKey> {
+        let mut needed = BTreeMap::new();
+        for event in events {
+            if let Ok(outline) = serde_json::from_str::<Outline>(event.get()) {
+                self.need_outlined(&mut needed, outline);
+            }
+        }
+        self.look_up(needed).await
+    }
+
+    fn need_outlined(&self, needed: &mut BTreeMap<ServerName, Needed>, mut outline: Outline) {
+        let signers = [
+            Some(outline.sender),
+            outline.event_id,
+            outline.content.join_authorised_via_users_server,
+        ];
+        let servers = signers
+            .iter()
+            .flatten()
+            .filter_map(|id| Some(id.split_once(':')?.1));
+        for server in servers {
+            let key_ids = outline.signatures.remove(server).unwrap_or_default();
+            if let Ok(server) = ServerName::parse(server) {
+                let key_ids = key_ids.into_keys().filter(|id| is_ed25519_key_id(id));
+                self.need_one(needed, server, key_ids.collect(), Some(outline.origin_server_ts));
+            }
+        }
+    }
+
+    async fn look_up(&self, needed: BTreeMap<ServerName, Needed>) -> Vec<ServerKey> {
         let lookups = needed.into_iter().map(|(server, needed)| async move {
             let ids: Vec<&str> = needed.key_ids.iter().map(String::as_str).collect();
             self.server_keys(&server, &ids, needed.valid_at).await
@@ -59,11 +118,21 @@ impl<H: Host> Workflows<H> {
             .key_validity
             .then(|| event.event().origin_server_ts());
         for (server, key_ids) in event.needed_keys() {
-            if server != *self.server_name() && !key_ids.is_empty() {
-                let needed = needed.entry(server).or_default();
-                needed.key_ids.extend(key_ids);
-                needed.valid_at = needed.valid_at.max(valid_at);
-            }
+            self.need_one(needed, server, key_ids, valid_at);
+        }
+    }
+
+    fn need_one(
+        &self,
+        needed: &mut BTreeMap<ServerName, Needed>,
+        server: ServerName,
+        key_ids: Vec<String>,
+        valid_at: Option<i64>,
+    ) {
+        if server != *self.server_name() && !key_ids.is_empty() {
+            let needed = needed.entry(server).or_default();
+            needed.key_ids.extend(key_ids.into_iter().take(KEYS_OF_EVENT_MAX));
+            needed.valid_at = needed.valid_at.max(valid_at);
         }
     }
 
@@ -141,9 +210,39 @@ impl<H: Host> Workflows<H> {
         Ok(Vec::new())
     }
 
+    /// The document of a server's keys, to be passed on to another server; `None` when there is none that is valid at least
+    /// until `minimum_valid_until_ts`, in milliseconds since 1970. It is fetched only where that is said.
+    ///
+    /// # Errors
+    /// When its destination cannot be asked.
+    pub async fn key_document(
+        &self,
+        server: &ServerName,
+        minimum_valid_until_ts: i64,
+        may_fetch: bool,
+    ) -> Result<Option<Map>, AskError> {
+        if may_fetch {
+            let now = i64::try_from(self.now().0).unwrap_or(i64::MAX);
+            self.held_keys(server, &[], Some(minimum_valid_until_ts.max(now)))
+                .await?;
+        }
+        let json = self
+            .ask(destination_key(server.as_str()), destination::KeyDocument {})
+            .await?;
+        let document = json.and_then(|json| serde_json::from_str::<Map>(json.get()).ok());
+        let valid_until = |document: &Map| document.get("valid_until_ts").and_then(Value::as_i64);
+        Ok(document.filter(|document| valid_until(document) >= Some(minimum_valid_until_ts)))
+    }
+
     /// Fetches the keys of a server from itself.
     async fn fetch_keys(&self, server: &ServerName) -> Result<(), AskError> {
-        match self.published_keys(server).await {
+        let fetched = match self.take_place(FETCHES_MAX) {
+            Some(_place) => self.published_keys(server).await,
+            None => Err(RemoteError::Unreachable(
+                "too many servers are asked at once".to_owned(),
+            )),
+        };
+        match fetched {
             Ok(document) => self.store_keys(server, document).await,
             Err(error) => {
                 tracing::info!(%server, %error, "the keys of a server cannot be had");

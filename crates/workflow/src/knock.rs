@@ -4,42 +4,19 @@ use http::Method;
 use selvage_event::ServerName;
 use selvage_protocol::user::{Membership, OutOfBand, OutOfBandSource};
 use selvage_protocol::{Json, user_key};
-use serde::{Deserialize, Serialize};
-use serde_json::value::to_raw_value;
+use serde::Deserialize;
 
 use crate::failed::WorkflowError;
 use crate::handshake::Entrant;
-use crate::{Host, Workflows, path};
+use crate::{Host, Workflows, path, stripped};
 
 /// The longest answer to `send_knock`, in bytes.
 const ANSWER_MAX_BYTES: usize = 1024 * 1024;
-/// The most events that are shown of a room.
-const SHOWN_MAX: usize = 50;
 
 #[derive(Deserialize)]
 struct Answer {
     #[serde(default)]
     knock_room_state: Vec<Json>,
-}
-
-/// A state event as clients are shown it of a room that they are not in (spec: client-server-api §stripped-state).
-#[derive(Serialize, Deserialize)]
-struct Stripped {
-    content: Json,
-    sender: String,
-    state_key: String,
-    #[serde(rename = "type")]
-    kind: String,
-}
-
-/// State events in whichever form, as clients are shown them. What is none is left out.
-#[must_use]
-pub fn stripped(events: &[Json]) -> Vec<Json> {
-    let strip = |event: &Json| {
-        let event: Stripped = serde_json::from_str(event.get()).ok()?;
-        to_raw_value(&event).ok()
-    };
-    events.iter().filter_map(strip).take(SHOWN_MAX).collect()
 }
 
 impl<H: Host> Workflows<H> {
@@ -90,25 +67,5 @@ impl<H: Host> Workflows<H> {
             rate_limited: false,
         };
         Ok(self.ask(user_key(entrant.user_id.as_str()), knocked).await?)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::value::RawValue;
-
-    #[test]
-    fn what_is_shown_of_a_room_is_stripped() {
-        let raw = |text: &str| RawValue::from_string(text.to_owned()).unwrap();
-        let whole = raw(
-            r#"{"type":"m.room.name","state_key":"","sender":"@a:b","content":{"name":"x"},"auth_events":[]}"#,
-        );
-        let shown = stripped(&[whole, raw("1"), raw(r#"{"type":"m.room.topic"}"#)]);
-        assert_eq!(shown.len(), 1);
-        assert_eq!(
-            shown[0].get(),
-            r#"{"content":{"name":"x"},"sender":"@a:b","state_key":"","type":"m.room.name"}"#
-        );
     }
 }

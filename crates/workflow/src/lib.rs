@@ -29,6 +29,7 @@ mod remote;
 mod request;
 mod state_before;
 mod supply;
+mod stripped;
 mod workflows;
 pub mod x_matrix;
 
@@ -38,8 +39,8 @@ pub use federation::{
 };
 pub use handshake::Entrant;
 pub use host::{AskError, Host, MaybeSend, MaybeSync, STORAGE_FULL};
-pub use knock::stripped;
 pub use path::{path, with_query};
 pub use query::AliasTarget;
 pub use remote::{RemoteBody, RemoteChunks, RemoteError, RemoteResponse, USER_AGENT, patience_ms};
+pub use stripped::stripped;
 pub use workflows::Workflows;

@@ -1,6 +1,7 @@
 //! What all workflows stand on.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use selvage_event::{ServerName, SigningKey};
 use selvage_object::{Kind, ObjectKey, Started, Timestamp};
@@ -20,6 +21,8 @@ struct Inner<H> {
     server_name: ServerName,
     signing_key: SigningKey,
     federation: FederationSettings,
+    /// How many servers are being asked for their keys.
+    fetches: AtomicUsize,
 }
 
 impl<H> Clone for Workflows<H> {
@@ -44,6 +47,7 @@ impl<H: Host> Workflows<H> {
             server_name,
             signing_key,
             federation,
+            fetches: AtomicUsize::new(0),
         };
         Self {
             inner: Arc::new(inner),
@@ -80,6 +84,13 @@ impl<H: Host> Workflows<H> {
         self.inner.host.now()
     }
 
+    /// One of so many places for those who ask servers for their keys; `None` when all are taken.
+    pub(crate) fn take_place(&self, places: usize) -> Option<FetchPlace<'_>> {
+        let place = FetchPlace(&self.inner.fetches);
+        // Given back by the drop, also when it is one too many.
+        (self.inner.fetches.fetch_add(1, Ordering::Relaxed) < places).then_some(place)
+    }
+
     /// Asks an object and reads its reply.
     ///
     /// # Errors
@@ -101,6 +112,15 @@ impl<H: Host> Workflows<H> {
             // A newer program may have started it, during an update: the object's timer starts it again there.
             _ => tracing::warn!(%by, "a workflow that this version does not know"),
         }
+    }
+}
+
+/// See [`Workflows::take_place`].
+pub(crate) struct FetchPlace<'a>(&'a AtomicUsize);
+
+impl Drop for FetchPlace<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -17,7 +17,7 @@ mod push_rules;
 mod receipts;
 pub(crate) mod register;
 mod remote_rooms;
-mod restricted;
+pub(crate) mod restricted;
 mod send;
 mod state;
 mod sync;

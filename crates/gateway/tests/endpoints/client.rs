@@ -101,7 +101,11 @@ impl Client {
         if let Some(token) = &self.token {
             request = request.header("Authorization", format!("Bearer {token}"));
         }
-        let request = request.body(Bytes::from(body)).unwrap();
+        self.respond(request.body(Bytes::from(body)).unwrap())
+    }
+
+    /// Makes this very request.
+    pub(crate) fn respond(&self, request: Request<Bytes>) -> Reply {
         let response = respond(&self.gateway, request).now_or_never().unwrap();
         let (head, body) = response.into_parts();
         let bytes = match body {

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
+use futures_util::stream;
 use selvage_destination::DestinationObject;
 use selvage_event::{ServerName, SigningKey};
 use selvage_gateway::{AskError, Host, RemoteError, RemoteResponse};
@@ -45,6 +46,9 @@ enum Input {
 /// Something that happens while a request waits.
 type Meanwhile = Box<dyn FnOnce() + Send>;
 
+/// How another server answers.
+type Other = Box<dyn Fn(&http::Request<Bytes>) -> (u16, Vec<u8>) + Send>;
+
 /// The host. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct House {
@@ -61,6 +65,8 @@ struct Inner {
     stops: AtomicBool,
     computed: AtomicU64,
     trouble: Mutex<Option<AskError>>,
+    others: Mutex<BTreeMap<String, Other>>,
+    exchanged: Mutex<Vec<String>>,
 }
 
 impl House {
@@ -82,6 +88,8 @@ impl House {
             stops: AtomicBool::new(false),
             computed: AtomicU64::new(0),
             trouble: Mutex::default(),
+            others: Mutex::default(),
+            exchanged: Mutex::default(),
         };
         Self {
             inner: Arc::new(inner),
@@ -91,6 +99,21 @@ impl House {
     /// How often objects of each kind were asked since the last call.
     pub(crate) fn take_asked(&self) -> BTreeMap<&'static str, u64> {
         std::mem::take(&mut self.inner.asked.lock().unwrap())
+    }
+
+    /// From now on another server answers so: with a status and a body.
+    pub(crate) fn serve(
+        &self,
+        server: &str,
+        answer: impl Fn(&http::Request<Bytes>) -> (u16, Vec<u8>) + Send + 'static,
+    ) {
+        let mut others = self.inner.others.lock().unwrap();
+        others.insert(server.to_owned(), Box::new(answer));
+    }
+
+    /// What other servers were asked since the last call: methods, servers and paths.
+    pub(crate) fn take_exchanged(&self) -> Vec<String> {
+        std::mem::take(&mut self.inner.exchanged.lock().unwrap())
     }
 
     /// How often a request began to wait.
@@ -186,10 +209,21 @@ impl Host for House {
     async fn exchange(
         &self,
         to: &ServerName,
-        _: http::Request<Bytes>,
+        request: http::Request<Bytes>,
         _: u64,
     ) -> Result<RemoteResponse, RemoteError> {
-        Err(RemoteError::Unreachable(format!("{to} is not there")))
+        let line = format!("{} {to}{}", request.method(), request.uri());
+        self.inner.exchanged.lock().unwrap().push(line);
+        let others = self.inner.others.lock().unwrap();
+        let Some(other) = others.get(to.as_str()) else {
+            return Err(RemoteError::Unreachable(format!("{to} is not there")));
+        };
+        let (status, body) = other(&request);
+        let chunks = body.chunks(10_000).map(|chunk| Ok(Bytes::copy_from_slice(chunk)));
+        Ok(RemoteResponse {
+            status: http::StatusCode::from_u16(status).unwrap(),
+            body: Box::pin(stream::iter(chunks.collect::<Vec<_>>())),
+        })
     }
 
     async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {

@@ -10,6 +10,7 @@
 mod accounts;
 mod client;
 mod everywhere;
+mod federation;
 mod house;
 mod operator;
 mod rooms;
