@@ -113,15 +113,16 @@ pub(crate) fn next(memory: &mut Tracked<Memory>, turn: &mut Turn<'_>) -> Result<
         return rest(memory, turn);
     }
     memory.change().queue.running_until = now.plus_ms(LEASE_MS);
-    let rooms = memory.queue.rooms.iter().take(ROOMS_PER_TRANSACTION_MAX);
-    let rooms = rooms.map(|(room_id, standing)| PendingRoom {
-        room_id: room_id.clone(),
-        after: standing.sent,
-    });
-    Ok(NextDeliveryReply::Gather {
-        rooms: rooms.collect(),
-        catch_up,
-    })
+    let pending = &mut memory.change().queue.rooms;
+    let mut rooms = Vec::new();
+    for (room_id, standing) in pending.iter_mut().take(ROOMS_PER_TRANSACTION_MAX) {
+        standing.is_touched = false;
+        rooms.push(PendingRoom {
+            room_id: room_id.clone(),
+            after: standing.sent,
+        });
+    }
+    Ok(NextDeliveryReply::Gather { rooms, catch_up })
 }
 
 /// Nothing is left to do.
@@ -143,6 +144,7 @@ pub(crate) fn begin(
     let (edus, last_message) = queue::take_edus(memory, turn)?;
     if edus.is_empty() && !command.has_events {
         sent(memory, turn, &command.parts)?;
+        caught_up(memory, turn)?;
         return Ok(None);
     }
     let [a, b, c, d, ..] = turn.random().bytes();
@@ -174,13 +176,24 @@ pub(crate) fn delivered(
     };
     sent(memory, turn, &frozen.transaction.parts)?;
     queue::forget_messages(memory, turn, frozen.last_message)?;
-    // One that is far behind is so until it has caught up in all rooms.
-    let behind = frozen.catch_up && !memory.queue.rooms.is_empty();
-    let delivery_since = memory.delivery.failing_since.filter(|_| behind);
+    let is_behind = frozen.catch_up && !memory.queue.rooms.is_empty();
     let delivery = &mut memory.change().delivery;
     delivery.failures = 0;
-    delivery.failing_since = delivery_since;
     delivery.retry_at = Timestamp(0);
+    // One that is far behind is so until it has caught up in all rooms.
+    if !is_behind {
+        delivery.failing_since = None;
+    }
+    memory.delivery.write(turn)
+}
+
+/// Notes that a server which answers again has caught up in all rooms.
+fn caught_up(memory: &mut Tracked<Memory>, turn: &Turn<'_>) -> Result<(), Failure> {
+    let delivery = &memory.delivery;
+    if delivery.failures > 0 || delivery.failing_since.is_none() || !memory.queue.rooms.is_empty() {
+        return Ok(());
+    }
+    memory.change().delivery.failing_since = None;
     memory.delivery.write(turn)
 }
 
@@ -191,7 +204,10 @@ fn sent(memory: &mut Tracked<Memory>, turn: &Turn<'_>, parts: &[SentPart]) -> Re
             continue;
         };
         standing.sent = standing.sent.max(part.up_to);
-        standing.known = standing.known.max(standing.sent);
+        let is_empty = part.up_to <= part.after && !standing.is_touched;
+        if is_empty || standing.known < standing.sent {
+            standing.known = standing.sent;
+        }
         queue::write(turn, &part.room_id, standing)?;
         let rooms = &mut memory.change().queue.rooms;
         if standing.known > standing.sent {

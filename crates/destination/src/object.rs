@@ -44,6 +44,8 @@ impl Object for DestinationObject {
             DestinationCommand::KeysFailed(_) => reply(&keys::failed(memory, turn)),
             DestinationCommand::KeyDocument(_) => reply(&keys::document(turn)?),
             DestinationCommand::BeginTransaction(command) => {
+                // Who sends may well be reached.
+                delivery::alive(memory, turn)?;
                 reply(&incoming::begin(memory, turn, &command.txn_id)?)
             }
             DestinationCommand::EndTransaction(command) => reply(&incoming::end(memory, turn, command)?),

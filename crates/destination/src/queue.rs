@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use selvage_object::{Failure, Fault, Param, Timestamp, Tracked, Turn};
+use selvage_object::{Failure, Fault, INTEGER_MAX, Param, Timestamp, Tracked, Turn};
 use selvage_protocol::Json;
 use selvage_protocol::delivery::{QueueEdu, QueueMessage, RoomNews};
 use selvage_protocol::work::Work;
@@ -25,13 +25,28 @@ const EDUS_KEPT_MAX: usize = 1_000;
 /// away for so long has lost its users' devices to it.
 const MESSAGES_MAX: u64 = 50_000;
 
+/// In place of the last position with something: there is more than one cares to note while the server does not answer.
+pub(crate) const MORE: i64 = INTEGER_MAX;
+
 /// Where one room stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Standing {
     /// Up to here everything was sent.
     pub(crate) sent: i64,
-    /// Up to here there is something.
+    /// Up to here there is something, or [`MORE`].
     pub(crate) known: i64,
+    /// Whether there was news since the room was last looked at.
+    pub(crate) is_touched: bool,
+}
+
+impl Standing {
+    const fn new(sent: i64, known: i64) -> Self {
+        Self {
+            sent,
+            known,
+            is_touched: true,
+        }
+    }
 }
 
 /// What waits, and how sending it goes.
@@ -59,8 +74,8 @@ impl Queue {
         let sql = "SELECT room_id, sent, known FROM destination_rooms WHERE object = ?1 AND known > sent";
         let mut rooms = BTreeMap::new();
         for mut row in turn.rows(sql, &[])? {
-            let (sent, known) = (row.integer(1)?, row.integer(2)?);
-            rooms.insert(row.text(0)?, Standing { sent, known });
+            let standing = Standing::new(row.integer(1)?, row.integer(2)?);
+            rooms.insert(row.text(0)?, standing);
         }
         let sql = "SELECT 1 FROM destination_messages WHERE object = ?1 LIMIT 1";
         Ok(Self {
@@ -97,31 +112,29 @@ pub(crate) fn news(
     turn: &mut Turn<'_>,
     command: &RoomNews,
 ) -> Result<(), Failure> {
-    let queue = &memory.queue;
-    let pending = queue.rooms.get(&command.room_id).copied();
-    // A server that does not answer costs nothing but its timer: it will catch up with whatever is the newest then.
-    let is_away = memory.delivery.is_failing() && queue.running_until <= turn.now();
-    if is_away && pending.is_some() {
-        return Ok(());
-    }
-    let before = match pending {
-        Some(standing) => Some(standing),
-        None => read(turn, &command.room_id)?,
+    let pending = memory.queue.rooms.get(&command.room_id).copied();
+    let is_away = memory.delivery.is_failing() && memory.queue.running_until <= turn.now();
+    let standing = match pending {
+        // A server that does not answer costs nothing but its timer: once is noted that there is more, and no more is.
+        Some(standing) if standing.known == MORE => Standing::new(standing.sent, MORE),
+        Some(standing) if is_away => Standing::new(standing.sent, MORE),
+        Some(standing) if standing.known >= command.pos => return Ok(()),
+        Some(standing) => Standing::new(standing.sent, command.pos),
+        None => {
+            // What came while the server was not in the room is not for it.
+            let first = command.from.saturating_sub(1);
+            match read(turn, &command.room_id)? {
+                Some(before) if before.known >= command.pos => return Ok(()),
+                Some(before) => Standing::new(before.sent.max(first), command.pos),
+                None => Standing::new(first, command.pos),
+            }
+        }
     };
-    if before.is_some_and(|standing| standing.known >= command.pos) {
-        return Ok(());
+    if pending.is_none_or(|before| before.known != standing.known) {
+        write(turn, &command.room_id, standing)?;
     }
-    // What came while the server was not in the room is not for it.
-    let first = command.from.saturating_sub(1);
-    let sent = match before {
-        Some(standing) if standing.known > standing.sent => standing.sent,
-        Some(standing) => standing.sent.max(first),
-        None => first,
-    };
-    let known = command.pos;
-    write(turn, &command.room_id, Standing { sent, known })?;
     let rooms = &mut memory.change().queue.rooms;
-    rooms.insert(command.room_id.clone(), Standing { sent, known });
+    rooms.insert(command.room_id.clone(), standing);
     start(memory, turn)
 }
 
@@ -239,13 +252,8 @@ fn wrapped(kind: &str, content: &RawValue) -> Result<Json, Fault> {
 fn read(turn: &Turn<'_>, room_id: &str) -> Result<Option<Standing>, Fault> {
     let sql = "SELECT sent, known FROM destination_rooms WHERE object = ?1 AND room_id = ?2";
     let row = turn.row(sql, &[Param::Text(room_id)])?;
-    row.map(|row| {
-        Ok(Standing {
-            sent: row.integer(0)?,
-            known: row.integer(1)?,
-        })
-    })
-    .transpose()
+    row.map(|row| Ok(Standing::new(row.integer(0)?, row.integer(1)?)))
+        .transpose()
 }
 
 pub(crate) fn write(turn: &Turn<'_>, room_id: &str, standing: Standing) -> Result<(), Failure> {

@@ -121,7 +121,13 @@ pub(crate) fn catch_up(
     view: View<'_>,
     command: &CatchUp,
 ) -> Result<OutgoingReply, Failure> {
-    let up_to = view.head()?.pos;
+    let up_to = view.head()?.pos.max(command.after);
+    if up_to == command.after {
+        return Ok(OutgoingReply {
+            events: Vec::new(),
+            up_to,
+        });
+    }
     let events = if is_in_room(view, &command.server)? {
         extremities(view, &command.server)?
     } else {

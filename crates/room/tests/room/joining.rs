@@ -115,7 +115,10 @@ impl Joining {
         };
         assert_eq!(errcode(self.server.ask(&room, state)), "M_FORBIDDEN");
         let join = asks::membership(ALICE, MembershipAction::Join, ALICE);
-        assert_eq!(errcode(self.server.ask(&room, join)), "M_FORBIDDEN");
+        assert_eq!(
+            errcode(self.server.ask(&room, join)),
+            selvage_protocol::errcode::NOT_HERE
+        );
         assert_eq!(
             errcode(self.server.ask(&room, asks::message(ALICE, "t", "x"))),
             "M_FORBIDDEN"
