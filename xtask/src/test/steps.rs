@@ -102,7 +102,7 @@ fn clippy(session: &mut Session) -> Result<Tally> {
 }
 
 fn unit(session: &mut Session) -> Result<Tally> {
-    programs::run(session, &["crates", "sim", "bench", "xtask"])
+    programs::run(session, &["crates", "sim", "network", "bench", "xtask"])
 }
 
 fn core_on_wasm(session: &mut Session) -> Result<Tally> {

@@ -125,6 +125,10 @@ const LAYERS: &[Layer] = &[
         may: BELOW_HOSTS,
     },
     Layer {
+        package: "selvage-network",
+        may: &[EVENT, OBJECT, PROTOCOL, WORKFLOW, GATEWAY, SIM],
+    },
+    Layer {
         package: "selvage-e2e",
         may: &[],
     },
