@@ -26,6 +26,7 @@ enum Input {
     Ask(Timestamp, ObjectKey, Vec<u8>, Sender<Reply>),
     Version(Timestamp, ObjectKey, Sender<u64>),
     Ring(Timestamp, Sender<()>),
+    Restart(Sender<()>),
     TakeStarted(Sender<Vec<Started>>),
 }
 
@@ -98,6 +99,11 @@ impl House {
         self.input(Input::TakeStarted)
     }
 
+    /// All objects lose their memory and are loaded anew.
+    pub fn restart(&self) {
+        self.input(Input::Restart);
+    }
+
     pub(crate) fn ring(&self) {
         let now = self.now();
         self.input(|answer| Input::Ring(now, answer));
@@ -126,6 +132,10 @@ fn serve(mut server: Server, inputs: &Receiver<Input>) {
                     server.ring(&shard);
                 }
                 server.settle();
+                let _ = answer.send(());
+            }
+            Input::Restart(answer) => {
+                server.restart();
                 let _ = answer.send(());
             }
             Input::TakeStarted(answer) => {

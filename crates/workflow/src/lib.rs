@@ -28,8 +28,8 @@ mod query;
 mod remote;
 mod request;
 mod state_before;
-mod supply;
 mod stripped;
+mod supply;
 mod workflows;
 pub mod x_matrix;
 

@@ -33,6 +33,25 @@ fn after_an_outage_nothing_is_missing_and_nothing_doubled() {
     }
 }
 
+/// Nothing of what waits lies in memory alone.
+#[test]
+fn an_outage_outlives_restarts() {
+    let three = Three::new();
+    let room = three.shared_room();
+    three.network.away(B, true);
+    three.alice.say(&room, "one");
+    three.alice.house().restart();
+    three.alice.say(&room, "two");
+    three.network.pass(100_000);
+    three.alice.house().restart();
+    three.network.away(B, false);
+    three.bob.house().restart();
+    three.network.pass(HOUR_MS);
+    for user in three.everybody() {
+        assert_eq!(user.texts(&room), ["one", "two"]);
+    }
+}
+
 /// The bound of the pauses keeps what a dead server costs small.
 #[test]
 fn a_server_that_is_gone_costs_little() {

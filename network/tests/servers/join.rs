@@ -68,6 +68,46 @@ fn a_room_that_nobody_has_is_not_joined() {
     three.bob.join("!nothing:a.test", &[A]).refused(502, "M_UNKNOWN");
 }
 
+/// A room with much state comes in many pieces.
+#[test]
+fn a_large_room_is_joined() {
+    let three = Three::new();
+    let room = three.public_room("12");
+    for number in 0..450 {
+        let content = json!({ "number": number, "filler": "x".repeat(1_000) });
+        three
+            .alice
+            .set_state(&room, "org.test", &number.to_string(), &content)
+            .ok();
+    }
+    three.bob.join(&room, &[A]).ok();
+    for number in [0, 200, 449] {
+        let state = three.bob.state(&room, "org.test", &number.to_string()).ok();
+        assert_eq!(state["number"], number);
+    }
+    three.bob.say(&room, "all here");
+    assert_eq!(three.alice.texts(&room), ["all here"]);
+}
+
+/// The alias's server knows the room and who is in it. spec: `server-server-api §get_matrixfederationv1querydirectory`
+#[test]
+fn a_room_is_joined_by_an_alias_of_another_server() {
+    let three = Three::new();
+    let room = three.public_room("12");
+    let target = json!({ "room_id": room, "servers": [A] }).to_string();
+    three.network.tamper(move |exchanged, status, body| {
+        if exchanged.what.contains("query/directory") && exchanged.to == C {
+            return (200, target.clone().into_bytes());
+        }
+        (status, body)
+    });
+    let joined = three.bob.join("#tea:c.test", &[]).ok();
+    assert_eq!(joined["room_id"], room.as_str());
+    assert_eq!(three.alice.membership(&room, &three.bob), "join");
+    three.bob.join("#nothing:a.test", &[]).refused(404, "M_NOT_FOUND");
+    three.bob.join("#nothing:b.test", &[]).refused(404, "M_NOT_FOUND");
+}
+
 /// Servers are tried in turn.
 #[test]
 fn another_server_lets_in_when_the_first_does_not_answer() {

@@ -30,5 +30,6 @@ mod slices;
 mod soft_failure;
 mod staging;
 mod state_of_slices;
+mod supplied;
 mod txns;
 mod typing;
