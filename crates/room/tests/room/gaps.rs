@@ -183,7 +183,7 @@ fn the_past_is_judged_by_its_own_state() {
         "she was in the room then"
     );
     assert!(room.sees(ALICE, &said));
-    let outcomes = room.receive_past(&[topic.clone()], edge.unwrap());
+    let outcomes = room.receive_past(std::slice::from_ref(&topic), edge.unwrap());
     assert_eq!(outcomes, [Outcome::Rejected], "and had no power then either");
     assert!(!room.sees(ALICE, &topic));
     assert_eq!(room.membership(eve().as_str()), "ban");
