@@ -267,6 +267,17 @@ impl Foreign {
         content["membership"].as_str().unwrap_or("none").to_owned()
     }
 
+    /// The id of the event that the current state has there.
+    pub(crate) fn remote_state(&mut self, kind: &str, key: &str) -> EventId {
+        let ask = GetStateEvent {
+            viewer: viewer(ALICE),
+            kind: kind.to_owned(),
+            state_key: key.to_owned(),
+        };
+        let event = self.server.ask(&self.room, ask).expect("a state event");
+        parsed(&event)["event_id"].as_str().unwrap().parse().unwrap()
+    }
+
     pub(crate) fn missing(&mut self) -> MissingReply {
         self.server.ask(&self.room, Missing {}).expect("what is missing")
     }

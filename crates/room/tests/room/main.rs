@@ -11,6 +11,7 @@ mod attacks;
 mod create;
 mod fixture;
 mod foreign;
+mod forged;
 mod forks;
 mod gaps;
 mod held;
