@@ -27,9 +27,9 @@ pub(crate) fn receive(mut work: Work<'_, '_>, command: &Receive) -> Result<Recei
         };
         verdicts.push(verdict);
     }
-    work.take_ready()?;
+    let taken = work.take_ready()?;
     work.merge_extremities()?;
-    finish(work, verdicts)
+    finish(work, verdicts, taken)
 }
 
 /// Goes on with what was too much for an earlier turn.
@@ -40,13 +40,21 @@ pub(crate) fn go_on(mut work: Work<'_, '_>) -> Result<(), Failure> {
 }
 
 /// Ends a command that took events in.
-pub(crate) fn finish(work: Work<'_, '_>, verdicts: Vec<Verdict>) -> Result<ReceiveReply, Failure> {
+pub(crate) fn finish(
+    work: Work<'_, '_>,
+    verdicts: Vec<Verdict>,
+    taken: Vec<Verdict>,
+) -> Result<ReceiveReply, Failure> {
     let incomplete = work.is_incomplete()?;
     // What changed nothing writes nothing.
     if work.turn.rows_written() > 0 {
         work.finish()?;
     }
-    Ok(ReceiveReply { verdicts, incomplete })
+    Ok(ReceiveReply {
+        verdicts,
+        taken,
+        incomplete,
+    })
 }
 
 /// Keeps events without a place; see [`Supply`].
@@ -62,8 +70,8 @@ pub(crate) fn supply(mut work: Work<'_, '_>, command: &Supply) -> Result<Receive
         };
         verdicts.push(verdict);
     }
-    work.take_ready()?;
-    finish(work, verdicts)
+    let taken = work.take_ready()?;
+    finish(work, verdicts, taken)
 }
 
 /// What became of an event.

@@ -74,11 +74,11 @@ pub(crate) fn place(mut work: Work<'_, '_>, command: &Place) -> Result<ReceiveRe
         Ok(checked) => work.place_behind_gap(checked, command)?,
         Err(verdict) => verdict,
     };
-    work.take_ready()?;
+    let taken = work.take_ready()?;
     if work.view().any_head()?.is_room() {
         work.merge_extremities()?;
     }
-    finish(work, vec![verdict])
+    finish(work, vec![verdict], taken)
 }
 
 fn parse(id: &str) -> Result<EventId, Refusal> {
