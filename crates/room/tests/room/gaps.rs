@@ -170,12 +170,8 @@ fn the_past_is_judged_by_its_own_state() {
     // What is told of the state includes the ban.
     room.supply(vec![raw(&ban)]);
     let mut now = state.clone();
-    now.retain(|id| {
-        *id != room
-            .remote_state("m.room.member", eve().as_str())
-            .as_str()
-            .to_owned()
-    });
+    let member = room.remote_state("m.room.member", eve().as_str());
+    now.retain(|id| id != member.as_str());
     now.push(ban.event_id().as_str().to_owned());
     assert_eq!(room.supply_state(&last, now).missing, Vec::<String>::new());
     assert_eq!(room.place(&last, None).0, Outcome::Accepted);
