@@ -24,6 +24,7 @@ mod memory;
 mod messages;
 mod nodes;
 mod object;
+mod past;
 mod place;
 mod profile;
 mod read;

@@ -14,15 +14,25 @@ use crate::status::Status;
 /// Takes events in; see [`Receive`].
 pub(crate) fn receive(mut work: Work<'_, '_>, command: &Receive) -> Result<ReceiveReply, Failure> {
     work.view().head()?;
-    let mut verdicts = Vec::with_capacity(command.events.len());
+    let mut checked = Vec::with_capacity(command.events.len());
     for json in &command.events {
-        let verdict = match work.check(json, &command.keys)? {
-            Ok(checked) => work.take(Incoming {
-                checked,
-                origin: &command.origin,
-                keys: &command.keys,
-                history_before: command.history_before,
-            })?,
+        checked.push(work.check(json, &command.keys)?);
+    }
+    let events: Vec<&Event> = checked.iter().flatten().map(CheckedEvent::event).collect();
+    let followed = work.followed_among(&events)?;
+    let mut verdicts = Vec::with_capacity(checked.len());
+    for checked in checked {
+        let verdict = match checked {
+            Ok(checked) => {
+                let followed_at = followed.get(checked.event().event_id()).copied();
+                let incoming = Incoming {
+                    checked,
+                    origin: &command.origin,
+                    keys: &command.keys,
+                    history_before: command.history_before,
+                };
+                work.take(incoming, followed_at)?
+            }
             Err(verdict) => verdict,
         };
         verdicts.push(verdict);
@@ -113,14 +123,14 @@ impl Work<'_, '_> {
     }
 
     /// Places an event, or stages it while what it needs is not here.
-    fn take(&mut self, incoming: Incoming<'_>) -> Result<Verdict, Failure> {
+    fn take(&mut self, incoming: Incoming<'_>, followed_at: Option<i64>) -> Result<Verdict, Failure> {
         let event = incoming.checked.event().clone();
         if self.is_placed(&event)? {
             return Ok(verdict(&event, Outcome::Known, None));
         }
         let needs = self.needs(&incoming.checked)?;
         if needs.is_empty() {
-            let placing = Placing::received(incoming.history_before);
+            let placing = self.placing(&event, incoming.history_before, followed_at)?;
             return self.place_or_drop(incoming.checked, placing);
         }
         if self.is_staged(event.event_id())? {

@@ -10,7 +10,6 @@ use crate::accept::Work;
 use crate::error::json as json_fault;
 use crate::event_ref;
 use crate::keys;
-use crate::place::Placing;
 use crate::server_eyes::is_in_room;
 use crate::timeline::position;
 
@@ -204,13 +203,19 @@ impl Work<'_, '_> {
     /// those that wait for it wait on.
     fn take_staged(&mut self, mut row: Row) -> Result<Verdict, Failure> {
         let id = event_ref::unpack(row.blob(0)?)?;
-        let placing = Placing::received(row.optional_integer(1)?);
+        let history_before = row.optional_integer(1)?;
         let keys = keys::read(&row.text(2)?)?;
         let json: Json = serde_json::from_str(&row.text(3)?).map_err(|error| json_fault(&error))?;
+        let checked = match self.check(&json, &keys)? {
+            Ok(checked) => checked,
+            Err(verdict) => {
+                self.unstage(&id)?;
+                return Ok(verdict);
+            }
+        };
+        let followed_at = self.followed_at(&id)?;
+        let placing = self.placing(checked.event(), history_before, followed_at)?;
         self.unstage(&id)?;
-        match self.check(&json, &keys)? {
-            Ok(checked) => self.place_or_drop(checked, placing),
-            Err(verdict) => Ok(verdict),
-        }
+        self.place_or_drop(checked, placing)
     }
 }

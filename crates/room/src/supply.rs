@@ -104,7 +104,7 @@ impl Work<'_, '_> {
         }
         let placing = Placing {
             supplied,
-            ..Placing::received(command.history_before)
+            ..self.placing(&event, command.history_before, self.followed_at(id)?)?
         };
         let verdict = self.place_or_drop(checked, placing)?;
         if verdict.outcome != Outcome::Dropped {

@@ -20,6 +20,7 @@ mod hostile;
 mod joining;
 mod membership;
 mod messages;
+mod past;
 mod profile;
 mod receipts;
 mod redaction;
