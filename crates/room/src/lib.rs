@@ -52,6 +52,7 @@ mod typing;
 mod upgrade;
 mod view;
 mod visibility;
+mod whole;
 
 pub use identity::Identity;
 pub use object::RoomObject;

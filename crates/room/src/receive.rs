@@ -118,14 +118,20 @@ impl Work<'_, '_> {
         if received.event().room_id().as_str() != self.turn.key().name() {
             return Ok(Err(dropped(id, "the event is of another room".to_owned())));
         }
-        let Ok(verified) = received.verify(&self.verify_keys(keys));
-        Ok(verified.map_err(|error| dropped(id, error.to_string())))
+        let verify_keys = self.verify_keys(keys);
+        let Ok(verified) = received.verify(&verify_keys);
+        let checked = match verified {
+            Ok(checked) => checked,
+            Err(error) => return Ok(Err(dropped(id, error.to_string()))),
+        };
+        Ok(Ok(self.whole(checked, &verify_keys)?))
     }
 
     /// Places an event, or stages it while what it needs is not here.
     fn take(&mut self, incoming: Incoming<'_>, followed_at: Option<i64>) -> Result<Verdict, Failure> {
         let event = incoming.checked.event().clone();
         if self.is_placed(&event)? {
+            self.complete(&incoming.checked)?;
             return Ok(verdict(&event, Outcome::Known, None));
         }
         let needs = self.needs(&incoming.checked)?;
@@ -134,6 +140,7 @@ impl Work<'_, '_> {
             return self.place_or_drop(incoming.checked, placing);
         }
         if self.is_staged(event.event_id())? {
+            self.complete(&incoming.checked)?;
             return Ok(verdict(&event, Outcome::Waiting, None));
         }
         Ok(if self.stage(&incoming, &needs)? {
@@ -170,6 +177,7 @@ impl Work<'_, '_> {
     fn keep(&mut self, checked: CheckedEvent) -> Result<Verdict, Failure> {
         let event = checked.event().clone();
         if self.view().known(event.event_id())?.is_some() {
+            self.complete(&checked)?;
             return Ok(verdict(&event, Outcome::Known, None));
         }
         let missing = self.missing_auth_events(&checked)?;

@@ -234,7 +234,7 @@ impl Work<'_, '_> {
         Ok(())
     }
 
-    fn know(&self, event: &Event, rejected: bool) {
+    pub(crate) fn know(&self, event: &Event, rejected: bool) {
         self.memory.events.borrow_mut().insert(KnownEvent {
             event: event.clone(),
             rejected,

@@ -1,8 +1,10 @@
 //! A room of another server that was entered in its middle, and what comes of its past.
 
-use selvage_event::RoomVersion;
+use selvage_event::{Event, EventId, RoomVersion};
 use selvage_protocol::Json;
-use selvage_protocol::federation::{Edges, Missing, Outcome, Place, Receive, ReceiveReply, SupplyState};
+use selvage_protocol::federation::{
+    Backfill, Edges, EventForServer, Missing, Outcome, Place, Receive, ReceiveReply, SupplyState,
+};
 use selvage_protocol::room::{GetEvent, GetState};
 use selvage_sim::asks::{parsed, viewer};
 use selvage_sim::remote::RemoteRoom;
@@ -55,6 +57,22 @@ fn states(remote: &RemoteRoom, server: &mut Server) -> Vec<String> {
         .collect()
 }
 
+fn content(remote: &RemoteRoom, server: &mut Server, event_id: &EventId) -> serde_json::Value {
+    let ask = GetEvent {
+        viewer: viewer(remote.user("creator").as_str()),
+        event_id: event_id.as_str().to_owned(),
+    };
+    let reply = server.ask(&remote.room(), ask).expect("the event is shown");
+    parsed(&reply.event)["content"].clone()
+}
+
+/// What anybody can make of an event: its redacted form, which its signature covers too.
+fn stripped(remote: &RemoteRoom, number: usize) -> Json {
+    let (id, event) = &remote.sent[number];
+    let event = Event::from_stored(event.get(), id.clone(), remote.version()).expect("an event");
+    serde_json::from_str(event.redacted().expect("a redacted form").json()).expect("JSON")
+}
+
 /// Found by the simulator: the past, sent as if it were new, became a forward extremity with a state of long ago, and the
 /// current state lost those who had entered under a join rule that was changed since
 /// (spec: server-server-api §transactions; rooms §state-resolution).
@@ -82,6 +100,52 @@ fn the_past_sent_as_if_it_were_new_changes_no_state() {
             "{version}"
         );
     }
+}
+
+/// Found by the simulator: a create event without its content, as servers hand out what they hide, took the place of the
+/// whole one, was refused, and with it the room (spec: server-server-api §validating-hashes-and-signatures-on-received-events).
+#[test]
+fn a_redacted_copy_does_not_replace_an_event_that_is_here() {
+    let (remote, mut server) = entered(RoomVersion::V10);
+    let mut all = events(&remote);
+    for number in [0, all.len() - 2] {
+        all[number] = stripped(&remote, number);
+    }
+    let reply = receive(&remote, &mut server, &all, Some(1));
+    let last = all.len() - 1;
+    for (number, verdict) in reply.verdicts.iter().enumerate() {
+        let expected = if number == last {
+            Outcome::Known
+        } else {
+            Outcome::Accepted
+        };
+        assert_eq!(verdict.outcome, expected, "event {number}: {verdict:?}");
+    }
+    let create = content(&remote, &mut server, &remote.sent[0].0);
+    assert_eq!(create["room_version"], "10");
+}
+
+/// A server that has an event as part of a state does not know its place. It hands it out as nobody's past, and, when asked
+/// for what decides over power, whole (spec: server-server-api §backfilling-and-retrieving-missing-events).
+#[test]
+fn what_decides_over_power_is_served_whole_and_as_nobodys_past_where_its_place_is_not_known() {
+    let (remote, mut server) = entered(RoomVersion::V10);
+    let (create, _) = &remote.sent[0];
+    let ask = EventForServer {
+        server: REMOTE.to_owned(),
+        event_id: create.as_str().to_owned(),
+    };
+    let served = server.ask(&remote.room(), ask).expect("the event is served");
+    assert_eq!(parsed(&served)["content"]["room_version"], "10");
+    let (last, _) = remote.sent.last().expect("there are events");
+    let (before_last, _) = &remote.sent[remote.sent.len() - 2];
+    let ask = Backfill {
+        server: REMOTE.to_owned(),
+        from: vec![last.as_str().to_owned(), before_last.as_str().to_owned()],
+        limit: 100,
+    };
+    let served = server.ask(&remote.room(), ask).expect("the past is served");
+    assert_eq!(served.len(), 1, "{served:?}");
 }
 
 /// Found by the simulator: an event of the past that was placed behind a gap left no positions for what the gap lacked, so
@@ -126,4 +190,35 @@ fn behind_a_gap_in_the_past_there_is_room_for_what_is_missing() {
     receive(&remote, &mut server, &all[10..], Some(1));
     let positions: Vec<i64> = (0..all.len()).map(|number| pos(&mut server, number)).collect();
     assert!(positions.is_sorted_by(|a, b| a < b), "{positions:?}");
+}
+
+/// A hostile server sends others' events without their content before the whole ones come: the whole takes its place.
+#[test]
+fn a_redacted_copy_that_comes_first_gives_way_to_the_whole() {
+    let (mut remote, mut server) = entered(RoomVersion::V11);
+    let creator = remote.user("creator");
+    let gap = remote.message(&creator, "between");
+    remote.state_event(&creator, "m.room.name", "", json!({ "name": "waits" }));
+    let last = remote.sent.len() - 1;
+    let whole = remote.sent[last].1.clone();
+    let copy = stripped(&remote, last);
+    // While it waits for an event that is not here.
+    for event in [&copy, &whole, &copy] {
+        receive(&remote, &mut server, std::slice::from_ref(event), None);
+    }
+    receive(&remote, &mut server, &[gap], None);
+    assert_eq!(
+        content(&remote, &mut server, &remote.sent[last].0)["name"],
+        "waits"
+    );
+    // And when it has its place.
+    remote.state_event(&creator, "m.room.name", "", json!({ "name": "placed" }));
+    let (copy, whole) = (stripped(&remote, last + 1), remote.sent[last + 1].1.clone());
+    for event in [&copy, &whole, &copy] {
+        receive(&remote, &mut server, std::slice::from_ref(event), None);
+    }
+    let id = remote.sent[last + 1].0.clone();
+    assert_eq!(content(&remote, &mut server, &id)["name"], "placed");
+    server.restart();
+    assert_eq!(content(&remote, &mut server, &id)["name"], "placed");
 }
