@@ -1,19 +1,27 @@
-//! Long searches: `cargo run --release -p selvage-sim -- --seeds N [--from S]`.
+//! Long searches: `cargo run --release -p selvage-sim -- --seeds N [--from S] [--play clients|federation]`.
 //!
 //! Plays N seeds from S on. The first that fails is printed with its steps, as few as shrinking leaves of them.
 
 use std::process::ExitCode;
 
-use selvage_sim::play::{Plan, run, shrink};
+use selvage_sim::{Plan, federation, play, shrink};
 
-const USAGE: &str = "usage: selvage-sim --seeds N [--from S]";
+const USAGE: &str = "usage: selvage-sim --seeds N [--from S] [--play clients|federation]";
 /// How often progress is told, in seeds.
 const TELL_EVERY: u64 = 1_000;
+
+/// What to search.
+struct Search {
+    seeds: u64,
+    from: u64,
+    federation: bool,
+}
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match parse(&arguments) {
-        Some((seeds, from)) => search(seeds, from),
+        Some(search) if search.federation => go::<federation::Plan>(&search),
+        Some(search) => go::<play::Plan>(&search),
         None => {
             eprintln!("{USAGE}");
             ExitCode::from(2)
@@ -21,27 +29,33 @@ fn main() -> ExitCode {
     }
 }
 
-/// How many seeds, and the first of them.
-fn parse(arguments: &[String]) -> Option<(u64, u64)> {
-    let (mut seeds, mut from) = (None, 0);
+fn parse(arguments: &[String]) -> Option<Search> {
+    let (mut seeds, mut from, mut federation) = (None, 0, false);
     let mut arguments = arguments.iter();
     while let Some(name) = arguments.next() {
-        let value = arguments.next()?.parse().ok()?;
-        match name.as_str() {
-            "--seeds" => seeds = Some(value),
-            "--from" => from = value,
+        let value = arguments.next()?;
+        match (name.as_str(), value.as_str()) {
+            ("--seeds", number) => seeds = Some(number.parse().ok()?),
+            ("--from", number) => from = number.parse().ok()?,
+            ("--play", "clients") => federation = false,
+            ("--play", "federation") => federation = true,
             _ => return None,
         }
     }
-    Some((seeds?, from))
+    Some(Search {
+        seeds: seeds?,
+        from,
+        federation,
+    })
 }
 
-fn search(seeds: u64, from: u64) -> ExitCode {
+fn go<P: Plan>(search: &Search) -> ExitCode {
     // What a run panics with is told with its verdict.
     std::panic::set_hook(Box::new(|_| ()));
+    let Search { seeds, from, .. } = *search;
     for seed in from..from.saturating_add(seeds) {
-        let plan = Plan::of(seed);
-        if run(&plan).failure.is_some() {
+        let plan = P::of(seed);
+        if plan.run().failure.is_some() {
             return report(seed, &plan);
         }
         if (seed + 1).is_multiple_of(TELL_EVERY) {
@@ -52,12 +66,13 @@ fn search(seeds: u64, from: u64) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn report(seed: u64, plan: &Plan) -> ExitCode {
-    println!("seed {seed} fails: {:?}", run(plan).failure);
+fn report<P: Plan>(seed: u64, plan: &P) -> ExitCode {
+    println!("seed {seed} fails");
     let (small, verdict) = shrink(plan);
     for line in small.lines() {
         println!("{line}");
     }
-    println!("after shrinking: {:?}", verdict.failure);
+    let (at, wrong) = verdict.failure.unwrap_or_default();
+    println!("after shrinking, at step {at}: {wrong}");
     ExitCode::FAILURE
 }

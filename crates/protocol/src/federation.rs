@@ -55,6 +55,9 @@ pub struct Push {
 pub struct ReceiveReply {
     /// One for each event.
     pub verdicts: Vec<Verdict>,
+    /// What became of events that had waited for these.
+    #[serde(default)]
+    pub taken: Vec<Verdict>,
     /// Whether the room waits for events that it does not have ([`Missing`] lists them).
     pub incomplete: bool,
 }

@@ -125,6 +125,7 @@ impl Work<'_, '_> {
         {
             return Ok(());
         }
+        self.keep_vanished(change)?;
         self.keep_local(&change.user_id, membership == Membership::Join)?;
         let stripped_state = self.stripped_state(change.new.as_ref(), membership)?;
         let sender = change
@@ -140,6 +141,21 @@ impl Work<'_, '_> {
         };
         self.tell_member(&change.user_id, changed);
         Ok(())
+    }
+
+    /// Remembers whose membership is no more, without an event that says so: until then they were in the room.
+    fn keep_vanished(&self, change: &MemberChange) -> Result<(), Failure> {
+        let user_id = Param::Text(&change.user_id);
+        if change.new.is_none() {
+            let pos = Param::Integer(self.view().any_head()?.pos);
+            let sql = "INSERT OR REPLACE INTO room_vanished (object, user_id, pos) VALUES (?1, ?2, ?3)";
+            return Ok(self.turn.write(sql, &[user_id, pos])?);
+        }
+        if change.old.is_some() {
+            return Ok(());
+        }
+        let sql = "DELETE FROM room_vanished WHERE object = ?1 AND user_id = ?2";
+        Ok(self.turn.write(sql, &[user_id])?)
     }
 
     fn keep_local(&mut self, user_id: &str, joined: bool) -> Result<(), Failure> {

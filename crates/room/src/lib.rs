@@ -27,6 +27,7 @@ mod news;
 mod nodes;
 mod object;
 mod outgoing;
+mod past;
 mod place;
 mod profile;
 mod push;
@@ -59,6 +60,7 @@ mod typing;
 mod upgrade;
 mod view;
 mod visibility;
+mod whole;
 
 pub use identity::Identity;
 pub use object::RoomObject;

@@ -6,6 +6,7 @@ use selvage_event::{CheckedEvent, Event, Refusal, Unwanted, authorise_at_extremi
 use selvage_object::{Failure, Fault};
 
 use crate::accept::Work;
+use crate::current::Step;
 use crate::forks::resolved;
 use crate::store::Past;
 use crate::trie::State;
@@ -15,8 +16,10 @@ use crate::trie::State;
 pub(crate) struct Placing<'p> {
     /// The state before it as another server told it, for an event whose predecessors are not all here.
     pub(crate) supplied: Option<State>,
-    /// When it comes of paging back: the position that it lies before.
+    /// For an event of the past: the position that it lies before.
     pub(crate) history_before: Option<i64>,
+    /// Whether something held is known to follow it, though not directly.
+    pub(crate) is_followed: bool,
     /// Whether it was made here just now, so that nothing can wait for it.
     pub(crate) ours: bool,
     /// The sender's device and transaction id.
@@ -29,6 +32,7 @@ impl<'p> Placing<'p> {
         Self {
             supplied: None,
             history_before: None,
+            is_followed: false,
             ours: true,
             txn,
         }
@@ -39,6 +43,7 @@ impl<'p> Placing<'p> {
         Self {
             supplied: None,
             history_before,
+            is_followed: false,
             ours: false,
             txn: None,
         }
@@ -56,10 +61,44 @@ pub(crate) enum Placed {
 }
 
 impl Work<'_, '_> {
+    /// How a received event is placed: among the past, if it is known to lie there. `followed_at` is what
+    /// [`Self::followed_at`] says of it.
+    pub(crate) fn placing(
+        &self,
+        event: &Event,
+        history_before: Option<i64>,
+        followed_at: Option<i64>,
+    ) -> Result<Placing<'static>, Fault> {
+        let mut placing = Placing::received(history_before.or(followed_at));
+        placing.is_followed = followed_at.is_some();
+        if placing.history_before.is_none() && self.has_gaps()? {
+            placing.history_before = self.gap_after(event)?;
+        }
+        Ok(placing)
+    }
+
     /// Checks 4 to 6 of an event whose auth events are all here, and whose predecessors are unless the state before it was
     /// supplied; then stores it as what it turned out to be.
     pub(crate) fn place(&mut self, checked: CheckedEvent, how: Placing<'_>) -> Result<Placed, Failure> {
         let before = self.state_before(checked.event(), how.supplied)?;
+        let event = how.is_followed.then(|| checked.event().clone());
+        let placed = self.place_at(checked, before, how)?;
+        if let Some(event) = &event {
+            let after = match placed {
+                Placed::Rejected(_) => before,
+                _ => self.view().state_after_event(event, before)?,
+            };
+            self.supersede(&Step { event, before, after })?;
+        }
+        Ok(placed)
+    }
+
+    fn place_at(
+        &mut self,
+        checked: CheckedEvent,
+        before: State,
+        how: Placing<'_>,
+    ) -> Result<Placed, Failure> {
         let head = self.view().any_head()?.state;
         if before == head && how.history_before.is_none() {
             return match chain(authorise_at_extremities(
@@ -82,7 +121,7 @@ impl Work<'_, '_> {
         if let Some(limit) = how.history_before {
             // The past is not resolved with the present: they may differ in everything.
             return match by_state.authorise_history(&self.view().at(head))? {
-                Ok(historical) => self.store_past(&Past::of(&historical, before), limit),
+                Ok(historical) => self.store_past(&Past::of(&historical, before), limit, how),
                 Err(rejected) => self.keep_rejected(&rejected, Some(before), how),
             };
         }

@@ -15,23 +15,33 @@ use crate::supplied;
 /// Takes events in; see [`Receive`].
 pub(crate) fn receive(mut work: Work<'_, '_>, command: &Receive) -> Result<ReceiveReply, Failure> {
     work.view().head()?;
-    let mut verdicts = Vec::with_capacity(command.events.len());
+    let mut checked = Vec::with_capacity(command.events.len());
     for json in &command.events {
-        let verdict = match work.check(json, &command.keys)? {
-            Ok(checked) => work.take(Incoming {
-                checked,
-                origin: &command.origin,
-                keys: &command.keys,
-                history_before: command.history_before,
-            })?,
+        checked.push(work.check(json, &command.keys)?);
+    }
+    let events: Vec<&Event> = checked.iter().flatten().map(CheckedEvent::event).collect();
+    let followed = work.followed_among(&events)?;
+    let mut verdicts = Vec::with_capacity(checked.len());
+    for checked in checked {
+        let verdict = match checked {
+            Ok(checked) => {
+                let followed_at = followed.get(checked.event().event_id()).copied();
+                let incoming = Incoming {
+                    checked,
+                    origin: &command.origin,
+                    keys: &command.keys,
+                    history_before: command.history_before,
+                };
+                work.take(incoming, followed_at)?
+            }
             Err(verdict) => verdict,
         };
         verdicts.push(verdict);
     }
-    work.take_ready()?;
+    let taken = work.take_ready()?;
     work.merge_extremities()?;
     work.seek()?;
-    finish(work, verdicts)
+    finish(work, verdicts, taken)
 }
 
 /// Goes on with what was too much for an earlier turn.
@@ -42,13 +52,21 @@ pub(crate) fn go_on(mut work: Work<'_, '_>) -> Result<(), Failure> {
 }
 
 /// Ends a command that took events in.
-pub(crate) fn finish(work: Work<'_, '_>, verdicts: Vec<Verdict>) -> Result<ReceiveReply, Failure> {
+pub(crate) fn finish(
+    work: Work<'_, '_>,
+    verdicts: Vec<Verdict>,
+    taken: Vec<Verdict>,
+) -> Result<ReceiveReply, Failure> {
     let incomplete = work.is_incomplete()?;
     // What changed nothing writes nothing.
     if work.turn.rows_written() > 0 {
         work.finish()?;
     }
-    Ok(ReceiveReply { verdicts, incomplete })
+    Ok(ReceiveReply {
+        verdicts,
+        taken,
+        incomplete,
+    })
 }
 
 /// Keeps events without a place; see [`Supply`].
@@ -67,8 +85,8 @@ pub(crate) fn supply(mut work: Work<'_, '_>, command: &Supply) -> Result<Receive
         };
         verdicts.push(verdict);
     }
-    work.take_ready()?;
-    finish(work, verdicts)
+    let taken = work.take_ready()?;
+    finish(work, verdicts, taken)
 }
 
 /// What became of an event.
@@ -105,22 +123,29 @@ impl Work<'_, '_> {
         if received.event().room_id().as_str() != self.turn.key().name() {
             return Ok(Err(dropped(id, "the event is of another room".to_owned())));
         }
-        let Ok(verified) = received.verify(&self.verify_keys(keys));
-        Ok(verified.map_err(|error| dropped(id, error.to_string())))
+        let verify_keys = self.verify_keys(keys);
+        let Ok(verified) = received.verify(&verify_keys);
+        let checked = match verified {
+            Ok(checked) => checked,
+            Err(error) => return Ok(Err(dropped(id, error.to_string()))),
+        };
+        Ok(Ok(self.whole(checked, &verify_keys)?))
     }
 
     /// Places an event, or stages it while what it needs is not here.
-    fn take(&mut self, incoming: Incoming<'_>) -> Result<Verdict, Failure> {
+    fn take(&mut self, incoming: Incoming<'_>, followed_at: Option<i64>) -> Result<Verdict, Failure> {
         let event = incoming.checked.event().clone();
         if self.is_placed(&event)? {
+            self.complete(&incoming.checked)?;
             return Ok(verdict(&event, Outcome::Known, None));
         }
         let needs = self.needs(&incoming.checked)?;
         if needs.is_empty() {
-            let placing = Placing::received(incoming.history_before);
+            let placing = self.placing(&event, incoming.history_before, followed_at)?;
             return self.place_or_drop(incoming.checked, placing);
         }
         if self.is_staged(event.event_id())? {
+            self.complete(&incoming.checked)?;
             return Ok(verdict(&event, Outcome::Waiting, None));
         }
         Ok(if self.stage(&incoming, &needs)? {
@@ -157,6 +182,7 @@ impl Work<'_, '_> {
     pub(crate) fn keep(&mut self, checked: CheckedEvent) -> Result<Verdict, Failure> {
         let event = checked.event().clone();
         if self.view().known(event.event_id())?.is_some() {
+            self.complete(&checked)?;
             return Ok(verdict(&event, Outcome::Known, None));
         }
         let missing = self.missing_auth_events(&checked)?;

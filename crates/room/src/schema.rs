@@ -62,6 +62,9 @@ pub(crate) const SCHEMA: &[Migration] = &[&[
     // of the last change of the profile that the user told since.
     "CREATE TABLE room_locals (object INTEGER NOT NULL, user_id TEXT NOT NULL, \
      profile INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (object, user_id)) STRICT, WITHOUT ROWID",
+    // Local users whose membership state resolution took back, and at which position.
+    "CREATE TABLE room_vanished (object INTEGER NOT NULL, user_id TEXT NOT NULL, pos INTEGER NOT NULL, \
+     PRIMARY KEY (object, user_id)) STRICT, WITHOUT ROWID",
     // How many users of each other server have joined; the positions at which the first came and the last went. This server has
     // a row when its last user has left.
     "CREATE TABLE room_servers (object INTEGER NOT NULL, server TEXT NOT NULL, joined INTEGER NOT NULL, \

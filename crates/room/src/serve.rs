@@ -143,7 +143,9 @@ impl<'a> Walk<'a> {
     fn open(&mut self, ids: &[EventId]) -> Result<(), Fault> {
         for id in ids {
             if self.known.insert(id.clone()) {
-                self.open.extend(kept(self.view, id)?);
+                // What has no place here is in nobody's past as far as this server knows.
+                self.open
+                    .extend(kept(self.view, id)?.filter(|kept| kept.before.is_some()));
             }
         }
         self.open.sort_by_key(|kept| kept.event.depth());

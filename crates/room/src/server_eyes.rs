@@ -38,17 +38,20 @@ impl<'a> ServerEyes<'a> {
         })
     }
 
-    /// The event as the server may have it: redacted, where history visibility hides it or a redaction was applied.
+    /// The event as the server may have it: redacted, where history visibility hides it or a redaction was applied. What
+    /// decides over power is never hidden: redacted, it would be judged otherwise there than here, and as part of states and
+    /// auth chains every server in the room gets it anyway.
     pub(crate) fn show(
         &self,
         event: &Event,
         before: Option<State>,
         is_redacted: bool,
     ) -> Result<Event, Fault> {
-        let visible = match before {
-            Some(before) => self.sees(event, before)?,
-            None => false,
-        };
+        let visible = decides_over_power(event)
+            || match before {
+                Some(before) => self.sees(event, before)?,
+                None => false,
+            };
         if visible && !is_redacted {
             return Ok(event.clone());
         }
@@ -102,4 +105,9 @@ impl<'a> ServerEyes<'a> {
     fn is_of_server(&self, user_id: &str) -> bool {
         is_of(user_id, self.server)
     }
+}
+
+fn decides_over_power(event: &Event) -> bool {
+    const KINDS: [&str; 3] = ["m.room.create", "m.room.power_levels", "m.room.join_rules"];
+    KINDS.iter().any(|kind| event.is_state_of(kind, ""))
 }

@@ -1,18 +1,23 @@
 //! Events that cannot be placed yet because events that they cite are not here: kept, and taken when the last of those has
 //! come.
 
-use selvage_event::{CheckedEvent, Event, EventId, ReceivedEvent};
+use selvage_event::{CheckedEvent, Event, EventId};
 use selvage_object::{Failure, Fault, Param, Row};
-use selvage_protocol::federation::ServerKey;
+use selvage_protocol::Json;
+use selvage_protocol::federation::{ServerKey, Verdict};
 
 use crate::accept::Work;
+use crate::error::json as json_fault;
 use crate::event_ref;
 use crate::keys;
-use crate::place::Placing;
+use crate::residence::is_in_room;
 use crate::timeline::position;
 
 /// The most events of one server that wait. More are dropped; the server sends them again when it is asked for them.
 pub(crate) const STAGED_PER_SERVER_MAX: u64 = 2_000;
+/// The most events that wait of servers without a user in the room, of all of them together: names of servers cost nothing.
+/// A server whose first events overtake the join of its user gets by with it.
+const STAGED_OF_OUTSIDERS_MAX: u64 = 200;
 /// How many waiting events one turn takes; the timer goes on with the rest.
 const TAKEN_PER_TURN_MAX: usize = 100;
 /// The timer that goes on taking.
@@ -71,11 +76,22 @@ impl Work<'_, '_> {
         Ok(missing)
     }
 
+    /// Whether so many events of a server wait that no other may.
+    fn waits_enough(&self, origin: &str) -> Result<bool, Failure> {
+        let (waiting, most) = if is_in_room(self.view(), origin)? {
+            let sql = "SELECT count(*) FROM room_staged WHERE object = ?1 AND origin = ?2";
+            (self.turn.row(sql, &[Param::Text(origin)])?, STAGED_PER_SERVER_MAX)
+        } else {
+            let sql = "SELECT count(*) FROM room_staged AS s WHERE s.object = ?1 AND NOT EXISTS \
+                       (SELECT 1 FROM room_servers AS r WHERE r.object = ?1 AND r.server = s.origin AND r.joined > 0)";
+            (self.turn.row(sql, &[])?, STAGED_OF_OUTSIDERS_MAX)
+        };
+        Ok(waiting.map(|row| row.number(0)).transpose()?.unwrap_or(0) >= most)
+    }
+
     /// Keeps an event until what it needs has come. `false` when too many of its server wait already.
     pub(crate) fn stage(&self, incoming: &Incoming<'_>, needs: &Needs) -> Result<bool, Failure> {
-        let sql = "SELECT count(*) FROM room_staged WHERE object = ?1 AND origin = ?2";
-        let waiting = self.turn.row(sql, &[Param::Text(incoming.origin)])?;
-        if waiting.map(|row| row.number(0)).transpose()?.unwrap_or(0) >= STAGED_PER_SERVER_MAX {
+        if self.waits_enough(incoming.origin)? {
             return Ok(false);
         }
         let event = incoming.checked.event();
@@ -160,19 +176,21 @@ impl Work<'_, '_> {
         Ok(self.turn.write(sql, &[Param::Blob(&packed)])?)
     }
 
-    /// Takes events that wait no longer, and those that waited for them. What is too much for one turn goes on in the next.
-    pub(crate) fn take_ready(&mut self) -> Result<(), Failure> {
+    /// Takes events that wait no longer, and those that waited for them; says what became of each. What is too much for one
+    /// turn goes on in the next.
+    pub(crate) fn take_ready(&mut self) -> Result<Vec<Verdict>, Failure> {
+        let mut verdicts = Vec::new();
         for _ in 0..TAKEN_PER_TURN_MAX {
             let Some(row) = self.next_ready()? else {
-                return Ok(());
+                return Ok(verdicts);
             };
-            self.take_staged(row)?;
+            verdicts.push(self.take_staged(row)?);
         }
         if self.next_ready()?.is_some() {
             let now = self.turn.now();
             self.turn.set_timer(TIMER, now)?;
         }
-        Ok(())
+        Ok(verdicts)
     }
 
     fn next_ready(&self) -> Result<Option<Row>, Failure> {
@@ -180,27 +198,23 @@ impl Work<'_, '_> {
         Ok(self.turn.row(sql, &[])?)
     }
 
-    /// Checks a waiting event again, from its bytes on as any other, and places it.
-    fn take_staged(&mut self, mut row: Row) -> Result<(), Failure> {
+    /// Checks a waiting event again, from its bytes on as any other, and places it. One that cannot be taken is gone, and
+    /// those that wait for it wait on.
+    fn take_staged(&mut self, mut row: Row) -> Result<Verdict, Failure> {
         let id = event_ref::unpack(row.blob(0)?)?;
-        let placing = Placing::received(row.optional_integer(1)?);
-        let keys = self.verify_keys(&keys::read(&row.text(2)?)?);
-        let version = self.view().any_head()?.version;
-        let received = ReceivedEvent::parse(row.text(3)?.as_bytes(), version);
-        let checked = received.ok().and_then(|received| {
-            let Ok(verified) = received.verify(&keys);
-            verified.ok()
-        });
-        self.unstage(&id)?;
-        let Some(checked) = checked else {
-            return Err(
-                Fault::corrupt(format!("the waiting event {id} was checked and does not pass")).into(),
-            );
+        let history_before = row.optional_integer(1)?;
+        let keys = keys::read(&row.text(2)?)?;
+        let json: Json = serde_json::from_str(&row.text(3)?).map_err(|error| json_fault(&error))?;
+        let checked = match self.check(&json, &keys)? {
+            Ok(checked) => checked,
+            Err(verdict) => {
+                self.unstage(&id)?;
+                return Ok(verdict);
+            }
         };
-        match self.place(checked, placing) {
-            // Such an event can never be taken. It is gone, and those that wait for it wait on.
-            Err(Failure::Refusal(_)) => Ok(()),
-            placed => placed.map(|_| ()),
-        }
+        let followed_at = self.followed_at(&id)?;
+        let placing = self.placing(checked.event(), history_before, followed_at)?;
+        self.unstage(&id)?;
+        self.place_or_drop(checked, placing)
     }
 }

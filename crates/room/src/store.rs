@@ -91,9 +91,14 @@ impl Work<'_, '_> {
     }
 
     /// Stores an event of the past before the position `limit`, after what it follows there.
-    pub(crate) fn store_past(&mut self, past: &Past, limit: i64) -> Result<Placed, Failure> {
+    pub(crate) fn store_past(
+        &mut self,
+        past: &Past,
+        limit: i64,
+        how: Placing<'_>,
+    ) -> Result<Placed, Failure> {
         let event = past.event.clone();
-        let pos = self.past_position(&event, limit)?;
+        let pos = self.past_position(&event, limit, how.supplied.is_some())?;
         let mut head = self.view().any_head()?.clone();
         self.insert(&mut head, &event, pos, past.before, Placing::received(None))?;
         self.memory.change().head = Some(head);
@@ -102,26 +107,56 @@ impl Work<'_, '_> {
         Ok(Placed::Accepted(event))
     }
 
-    /// The first free position before `limit` that lies after the event's predecessors. Pages come oldest event first, so
-    /// each leaves room for what follows it.
-    fn past_position(&self, event: &Event, limit: i64) -> Result<i64, Failure> {
-        let mut pos = limit.saturating_sub(PAGE_POSITIONS);
+    /// A free position before `limit` that lies after the event's predecessors: the first of a page, or the first after
+    /// them, for pages come oldest event first, so that each leaves room for what follows it. Behind a gap there is room
+    /// before it too. Where none is left, order gives way.
+    fn past_position(&self, event: &Event, limit: i64, behind_gap: bool) -> Result<i64, Failure> {
+        let page = limit.saturating_sub(PAGE_POSITIONS);
+        let after = match self.last_before(event, limit)? {
+            None if behind_gap => self.last_taken(page, limit)?,
+            after => after,
+        };
+        let pos = match after {
+            Some(after) if behind_gap => page.max(after + (limit - after) / 2),
+            Some(after) => page.max(after + 1),
+            None => page,
+        };
+        let free = self.free_position(pos..limit)?;
+        let free = match free {
+            Some(free) => Some(free),
+            None => self.free_position((page..limit).rev())?,
+        };
+        free.filter(|free| *free > -INTEGER_MAX).ok_or_else(|| {
+            let message = "too many events of the past lie between two positions";
+            Refusal::new(errcode::LIMIT_EXCEEDED, message).into()
+        })
+    }
+
+    /// The position of the last predecessor that lies before `limit`.
+    fn last_before(&self, event: &Event, limit: i64) -> Result<Option<i64>, Fault> {
+        let mut last = None;
         for prev in event.prev_events() {
             let stored = self.view().stored_by_id(prev.as_str())?;
-            let before = stored
-                .filter(|stored| stored.pos < limit)
-                .map(|stored| stored.pos);
-            pos = pos.max(before.map_or(pos, |before| before + 1));
+            last = last.max(stored.map(|stored| stored.pos).filter(|pos| *pos < limit));
         }
+        Ok(last)
+    }
+
+    /// The last position from `from` on and before `limit` that is taken.
+    fn last_taken(&self, from: i64, limit: i64) -> Result<Option<i64>, Fault> {
+        let sql = "SELECT max(pos) FROM room_events WHERE object = ?1 AND pos >= ?2 AND pos < ?3";
+        let row = self.turn.row(sql, &[position(from), position(limit)])?;
+        Ok(row.map(|row| row.optional_integer(0)).transpose()?.flatten())
+    }
+
+    fn free_position(&self, among: impl Iterator<Item = i64>) -> Result<Option<i64>, Fault> {
         let sql = "SELECT 1 FROM room_events WHERE object = ?1 AND pos = ?2";
-        while pos < limit && self.turn.row(sql, &[position(pos)])?.is_some() {
-            pos += 1;
+        for pos in among {
+            if self.turn.row(sql, &[position(pos)])?.is_none() {
+                return Ok(Some(pos));
+            }
         }
-        if pos >= limit || pos <= -INTEGER_MAX {
-            let message = "too many events of the past lie between two positions";
-            return Err(Refusal::new(errcode::LIMIT_EXCEEDED, message).into());
-        }
-        Ok(pos)
+        Ok(None)
     }
 
     /// The forward extremities when an event has come. Refused when there would be too many: one that follows an extremity
@@ -199,7 +234,7 @@ impl Work<'_, '_> {
         Ok(())
     }
 
-    fn know(&self, event: &Event, rejected: bool) {
+    pub(crate) fn know(&self, event: &Event, rejected: bool) {
         self.memory.events.borrow_mut().insert(KnownEvent {
             event: event.clone(),
             rejected,

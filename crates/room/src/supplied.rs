@@ -50,8 +50,8 @@ pub(crate) fn supply(mut work: Work<'_, '_>, command: &Supply, place: &str) -> R
         verdicts.push(verdict);
     }
     work.add_to_draft(&place, &state)?;
-    work.take_ready()?;
-    finish(work, verdicts)
+    let taken = work.take_ready()?;
+    finish(work, verdicts, taken)
 }
 
 /// Goes on with what waits; see [`Settle`].

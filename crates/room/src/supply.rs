@@ -124,14 +124,14 @@ pub(crate) fn place(mut work: Work<'_, '_>, command: &Place) -> Result<ReceiveRe
         Ok(checked) => work.place_behind_gap(checked, command)?,
         Err(verdict) => verdict,
     };
-    work.take_ready()?;
+    let taken = work.take_ready()?;
     if work.view().any_head()?.is_room() {
         work.merge_extremities()?;
     }
     if work.view().any_head()?.is_room() {
         work.seek()?;
     }
-    finish(work, vec![verdict])
+    finish(work, vec![verdict], taken)
 }
 
 pub(crate) fn parse(id: &str) -> Result<EventId, Refusal> {
@@ -157,7 +157,7 @@ impl Work<'_, '_> {
         }
         let placing = Placing {
             supplied,
-            ..Placing::received(command.history_before)
+            ..self.placing(&event, command.history_before, self.followed_at(id)?)?
         };
         let verdict = if self.enters_anew(&event)? {
             self.begin_anew(|work| work.place_or_drop(checked, placing))?

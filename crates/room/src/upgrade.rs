@@ -8,6 +8,7 @@ use selvage_protocol::room::{NewState, PrepareUpgrade, PrepareUpgradeReply};
 use serde_json::value::to_raw_value;
 
 use crate::accept::Work;
+use crate::client_event::shown;
 use crate::error::{forbidden, json, trie};
 use crate::members;
 use crate::view::View;
@@ -70,7 +71,7 @@ fn transferred(view: View<'_>) -> Result<Vec<NewState>, Failure> {
         .entries_of_type(&nodes, SPACE_CHILD, None)
         .map_err(trie)?;
     for entry in children.take(EACH_MAX) {
-        let child = members::stored(view, &entry.map_err(trie)?.event_id())?.event;
+        let child = shown(&members::stored(view, &entry.map_err(trie)?.event_id())?)?;
         if !child.content().is_empty() {
             state.push(new_state(&child)?);
         }
@@ -79,7 +80,7 @@ fn transferred(view: View<'_>) -> Result<Vec<NewState>, Failure> {
     members::each(view, now.state, &mut |stored| {
         if stored.event.membership() == Some(Membership::Ban) && bans < EACH_MAX {
             bans += 1;
-            state.push(new_state(&stored.event)?);
+            state.push(new_state(&shown(&stored)?)?);
         }
         Ok(())
     })?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use selvage_event::auth::may_redact;
 use selvage_event::{Event, Membership};
-use selvage_object::Fault;
+use selvage_object::{Fault, Param};
 
 use crate::dummy;
 use crate::trie::State;
@@ -151,6 +151,13 @@ fn in_room_until(view: View<'_>, user_id: &str) -> Result<Option<i64>, Fault> {
     };
     let mut state = head.state;
     let mut until = i64::MAX;
+    if view.at(state).id("m.room.member", user_id)?.is_none() {
+        let Some(pos) = vanished_at(view, user_id)? else {
+            return Ok(None);
+        };
+        until = pos.saturating_sub(1);
+        state = view.state_after(until)?;
+    }
     for _ in 0..CHANGES_FOLLOWED_MAX {
         let Some(member) = view.at(state).stored("m.room.member", user_id)? else {
             return Ok(None);
@@ -163,4 +170,11 @@ fn in_room_until(view: View<'_>, user_id: &str) -> Result<Option<i64>, Fault> {
         state = view.state_after(member.pos.saturating_sub(1))?;
     }
     Ok(None)
+}
+
+/// The position at which state resolution took a user's membership back.
+fn vanished_at(view: View<'_>, user_id: &str) -> Result<Option<i64>, Fault> {
+    let sql = "SELECT pos FROM room_vanished WHERE object = ?1 AND user_id = ?2";
+    let row = view.turn.row(sql, &[Param::Text(user_id)])?;
+    Ok(row.map(|row| row.integer(0)).transpose()?)
 }

@@ -8,8 +8,9 @@ use serde_json::Value;
 use super::device::{Device, View};
 use super::model::{Room, Sees};
 use super::plan::USERS;
-use super::world::{Checked, Waiting, World};
+use super::world::{Waiting, World};
 use crate::asks::viewer;
+use crate::plan::Checked;
 use crate::server::command;
 use crate::sync::{self, Options};
 

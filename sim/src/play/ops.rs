@@ -9,8 +9,9 @@ use serde_json::{Map, Value, json};
 use super::model::Room;
 use super::plan::{Step, USERS};
 use super::rules::Expect;
-use super::world::{Checked, Pending, Unsent, Waiting, World};
+use super::world::{Pending, Unsent, Waiting, World};
 use crate::asks::{self, raw};
+use crate::plan::Checked;
 use crate::server::command;
 
 /// More than a day: transaction ids are forgotten then.

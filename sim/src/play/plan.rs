@@ -3,6 +3,8 @@
 use selvage_object::Placement;
 use selvage_protocol::room::{EventFilter, MembershipAction, SliceFilter};
 
+use super::world::World;
+use crate::plan::{self, Verdict};
 use crate::sync::Options;
 use crate::{Fate, Layout, Prng};
 
@@ -112,10 +114,8 @@ pub struct Plan {
     pub(crate) steps: Vec<Step>,
 }
 
-impl Plan {
-    /// The plan that a seed determines.
-    #[must_use]
-    pub fn of(seed: u64) -> Self {
+impl plan::Plan for Plan {
+    fn of(seed: u64) -> Self {
         let mut prng = Prng::new(seed);
         let placement = match prng.below(3) {
             0 => Placement::ByKind { shards: 2 },
@@ -141,9 +141,26 @@ impl Plan {
         }
     }
 
-    /// What the plan does, a line each.
-    #[must_use]
-    pub fn lines(&self) -> Vec<String> {
+    fn run(&self) -> Verdict {
+        let mut world = World::new(self);
+        let failure = plan::play(&mut world, &self.steps, World::step, World::finish);
+        Verdict {
+            trace: world.trace.value(),
+            failure,
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    fn without(&self, steps: std::ops::Range<usize>) -> Self {
+        let mut fewer = self.clone();
+        fewer.steps.drain(steps);
+        fewer
+    }
+
+    fn lines(&self) -> Vec<String> {
         let laid_out = format!("{:?}", self.layout);
         let devices = self.devices.iter().enumerate();
         let devices = devices.map(|(number, device)| format!("device {number}: {device:?}"));

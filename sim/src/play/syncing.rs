@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 
 use super::device::{self, Syncing, View};
 use super::model::{Room, Sees};
-use super::world::{Checked, Waiting, World};
+use super::world::{Waiting, World};
+use crate::plan::Checked;
 use crate::server::command;
 use crate::sync;
 

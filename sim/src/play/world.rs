@@ -12,11 +12,9 @@ use super::device::{Device, Knowledge};
 use super::model::{Event, Room, User};
 use super::plan::{DEVICES_PER_USER, Plan, USERS};
 use super::rules::Expect;
-use super::trace::Trace;
+use crate::plan::Checked;
+use crate::trace::Trace;
 use crate::{Server, asks};
-
-/// What a run may find wrong, in words.
-pub(crate) type Checked<T = ()> = Result<T, String>;
 
 /// What the model was before the turns of a shard's open batch.
 #[derive(Default)]

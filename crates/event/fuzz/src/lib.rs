@@ -227,6 +227,8 @@ pub fn auth(data: &[u8]) {
 struct Forks<'a> {
     room: &'a Room,
     states: Vec<State>,
+    /// Whether it says what lies below an event, as an index does.
+    knows_below: bool,
 }
 
 impl EventLookup for Forks<'_> {
@@ -251,6 +253,11 @@ impl Source for Forks<'_> {
             .into_iter()
             .filter(|id| !chains.iter().all(|chain| chain.contains(id)))
             .collect())
+    }
+
+    fn may_reach(&self, from: &EventId, targets: &BTreeSet<EventId>) -> Result<bool, Infallible> {
+        let only = State::from([(key("", ""), from.clone())]);
+        Ok(!self.knows_below || !self.chain(&only).is_disjoint(targets))
     }
 }
 
@@ -287,7 +294,7 @@ impl Forks<'_> {
 }
 
 /// Pairs of bytes taken for what users do on three forks: resolution ends, takes one of the events at each key, and does
-/// not depend on the order of the forks.
+/// not depend on the order of the forks, nor on whether there is an index of auth chains.
 pub fn resolve_forks(data: &[u8]) {
     let Some((version, bytes)) = version_of(data) else {
         return;
@@ -300,7 +307,11 @@ pub fn resolve_forks(data: &[u8]) {
         let (kind, state_key, content) = action(what, sender, target);
         room.grow(&mut states[who / 16 % 3], sender, kind, state_key, content);
     }
-    let mut forks = Forks { room: &room, states };
+    let mut forks = Forks {
+        room: &room,
+        states,
+        knows_below: false,
+    };
     let resolved = forks.resolve();
     let conflicted = forks.conflicted();
     for (key, id) in &resolved {
@@ -313,6 +324,8 @@ pub fn resolve_forks(data: &[u8]) {
     }
     forks.states.reverse();
     assert_eq!(forks.resolve(), resolved);
+    forks.knows_below = true;
+    assert_eq!(forks.resolve(), resolved, "an index changes nothing");
 }
 
 fn action<'a>(what: usize, sender: &'a str, target: &'a str) -> (&'static str, &'a str, Value) {

@@ -45,10 +45,12 @@ fn walk<S: Source>(
     path.extend(enter(resolver, conflicted, root, reaches)?);
     while let Some(step) = path.last_mut() {
         if let Some(next) = step.left.pop() {
-            match reaches.get(&next) {
-                Some(known) => step.reaches |= *known,
-                None => path.extend(enter(resolver, conflicted, &next, reaches)?),
+            let entered = enter(resolver, conflicted, &next, reaches)?;
+            if entered.is_none() {
+                // It was looked at before, or nothing lies below it; it may be a conflicted event all the same.
+                step.reaches |= reaches.get(&next).copied().unwrap_or(false);
             }
+            path.extend(entered);
             continue;
         }
         let (id, found) = (step.id.clone(), step.reaches);

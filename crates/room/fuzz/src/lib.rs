@@ -97,7 +97,7 @@ fn step(store: &mut Memory, state: State, model: &mut Model, what: u8, id: u8) -
         model.remove(&place);
         state.remove(store, kind, &place.1)
     } else {
-        let id = if id % 2 == 0 {
+        let id = if id.is_multiple_of(2) {
             format!(
                 "${}",
                 "A".repeat(41) + ["AA", "BA", "CA", "DA"][usize::from(id / 2 % 4)]

@@ -12,14 +12,17 @@ mod memory;
 
 use selvage_event::RoomVersion;
 use selvage_object::Placement;
-use selvage_protocol::federation::{Outcome, Receive};
+use selvage_protocol::federation::{Outcome, Receive, StateIds};
 use selvage_sim::remote::RemoteRoom;
+use selvage_sim::server::command;
 use selvage_sim::{Layout, Server};
 use serde_json::json;
 
 /// The most that one step may take beside what was there before it, in bytes.
 const STEP_MAX_BYTES: usize = 32 << 20;
 const MEMBERS: usize = 10_000;
+/// What grows with the room must leave room for this many times the members.
+const TEN_TIMES: usize = 10;
 const MESSAGES: usize = 10_000;
 /// How many events a transaction has at most (spec: server-server-api §transactions).
 const EVENTS_AT_ONCE: usize = 50;
@@ -51,6 +54,20 @@ fn messages_into_a_room_of_ten_thousand_members_take_little_memory_at_a_time() {
         memory::begin_step();
     });
     assert!(peak < STEP_MAX_BYTES, "a step of joining took {peak} bytes");
+
+    let state_ids = StateIds {
+        server: "remote.test".to_owned(),
+        event_id: remote.sent.last().expect("events").0.as_str().to_owned(),
+    };
+    memory::begin_step();
+    server
+        .turn(&remote.room(), &command(state_ids))
+        .expect("a state is told");
+    let told = memory::end_step();
+    assert!(
+        told < STEP_MAX_BYTES / TEN_TIMES,
+        "telling the state took {told} bytes: too much in a room ten times as large"
+    );
 
     let shard = server.shard_of(&remote.room());
     let (mut peak, mut accepted) = (0, 0);

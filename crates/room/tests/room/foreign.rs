@@ -224,8 +224,36 @@ impl Foreign {
         assert_eq!(self.seen(), before, "{what} changed the room");
     }
 
+    /// Who is in the room, as it is counted, is what the current state says.
+    pub(crate) fn counts_agree(&mut self) {
+        let ask = GetState {
+            viewer: viewer(ALICE),
+        };
+        let state = self.server.ask(&self.room, ask).expect("the state");
+        let members = state.iter().map(parsed);
+        let joined: Vec<String> = members
+            .filter(|event| event["type"] == "m.room.member" && event["content"]["membership"] == "join")
+            .map(|event| event["state_key"].as_str().expect("a user").to_owned())
+            .collect();
+        assert_eq!(self.count("SELECT joined FROM room_head"), joined.len() as u64);
+        let is_local = |user: &&String| user.ends_with(":test");
+        let locals = joined.iter().filter(is_local).count() as u64;
+        assert_eq!(self.count("SELECT count(*) FROM room_locals"), locals);
+        let remote = self.count("SELECT coalesce(sum(joined), 0) FROM room_servers");
+        assert_eq!(remote, joined.len() as u64 - locals);
+        let servers: BTreeSet<&str> = joined
+            .iter()
+            .filter(|user| !is_local(user))
+            .filter_map(|user| user.split_once(':'))
+            .map(|(_, server)| server)
+            .collect();
+        let counted = self.count("SELECT count(*) FROM room_servers WHERE joined > 0");
+        assert_eq!(counted, servers.len() as u64);
+    }
+
     /// What can be seen of the room.
     pub(crate) fn seen(&mut self) -> Seen {
+        self.counts_agree();
         Seen {
             timeline: self.timeline(ALICE),
             state: self.state_ids(ALICE),
@@ -275,6 +303,17 @@ impl Foreign {
     pub(crate) fn membership(&mut self, user: &str) -> String {
         let content = self.content("m.room.member", user);
         content["membership"].as_str().unwrap_or("none").to_owned()
+    }
+
+    /// The id of the event that the current state has there.
+    pub(crate) fn remote_state(&mut self, kind: &str, key: &str) -> EventId {
+        let ask = GetStateEvent {
+            viewer: viewer(ALICE),
+            kind: kind.to_owned(),
+            state_key: key.to_owned(),
+        };
+        let event = self.server.ask(&self.room, ask).expect("a state event");
+        parsed(&event)["event_id"].as_str().unwrap().parse().unwrap()
     }
 
     pub(crate) fn missing(&mut self) -> MissingReply {

@@ -1,11 +1,15 @@
 //! Rooms that grow on several branches (spec: server-server-api §room-state-resolution; attacks 5, 6 and 9).
 
 use selvage_event::{Event, RoomVersion};
+use selvage_protocol::errcode;
 use selvage_protocol::federation::Outcome;
+use selvage_protocol::user::Membership;
+use selvage_sim::asks;
 use selvage_sim::remote::raw;
+use selvage_sim::sync::{Options, sync};
 use serde_json::json;
 
-use crate::fixture::ALICE;
+use crate::fixture::{ALICE, BOB, CAROL};
 use crate::foreign::{EVIL, Foreign, ann, creator, eve, levels, moderator, send};
 
 /// More forward extremities than this are merged, as the code has it.
@@ -82,9 +86,94 @@ fn of_two_bans_of_each_other_all_servers_keep_the_same() {
             }
             assert_eq!(room.membership(creator().as_str()), "join", "version {version}");
             assert_eq!(room.membership(eve().as_str()), "ban", "version {version}");
+            room.counts_agree();
             ends.push(room.state_ids(ALICE));
         }
         assert_eq!(ends[0], ends[1], "version {version}");
+    }
+}
+
+/// Local users hear of what becomes of them on branches, also when it is a merge that decides it.
+#[test]
+fn what_branches_decide_reaches_local_users() {
+    for version in RoomVersion::ALL {
+        let mut room = Foreign::without_locals(version);
+        let mut branch = room.remote.fork();
+        room.join(ALICE);
+        room.join(BOB);
+        room.join(CAROL);
+        let synced = sync(&mut room.server, BOB, None, &Options::default()).unwrap();
+        let room_id = room.room.name().to_owned();
+        // On a branch that knows nothing of them, Bob is banned.
+        let ban = json!({ "membership": "ban" });
+        let ban = send(&mut branch, &creator(), "m.room.member", Some(BOB), ban);
+        room.receive(&[&ban]);
+        room.counts_agree();
+        assert_eq!(room.membership(BOB), "ban", "version {version}");
+        let next = sync(&mut room.server, BOB, Some(synced.next()), &Options::default()).unwrap();
+        assert_eq!(
+            next.membership(&room_id),
+            Some(Membership::Ban),
+            "version {version}"
+        );
+        let say = asks::message(BOB, "still here", "still here");
+        assert_eq!(asks::errcode(room.server.ask(&room.room, say)), "M_FORBIDDEN");
+        let kick = room.member(&creator(), CAROL, "leave");
+        room.receive(&[&kick]);
+        room.counts_agree();
+        let synced = sync(&mut room.server, CAROL, None, &Options::default()).unwrap();
+        assert!(synced.room(&room_id).is_none(), "version {version}: she is out");
+        room.local(ALICE, "those who are left go on");
+    }
+}
+
+/// Who joined while the room was closed on another branch was never in it, as resolution sees it (spec: rooms/v2
+/// §State resolution: join rules come before joins). Those concerned hear of it.
+#[test]
+fn a_door_that_was_closed_on_another_branch() {
+    for version in RoomVersion::ALL
+        .into_iter()
+        .filter(|version| *version >= RoomVersion::V2)
+    {
+        let mut room = Foreign::without_locals(version);
+        let mut branch = room.remote.fork();
+        room.join(BOB);
+        let room_id = room.room.name().to_owned();
+        let synced = sync(&mut room.server, BOB, None, &Options::default()).unwrap();
+        assert_eq!(synced.membership(&room_id), Some(Membership::Join));
+        let rule = json!({ "join_rule": "invite" });
+        let closed = send(&mut branch, &creator(), "m.room.join_rules", Some(""), rule);
+        room.accept(&[&closed]);
+        assert_eq!(
+            room.count("SELECT count(*) FROM room_locals"),
+            0,
+            "version {version}"
+        );
+        let next = sync(&mut room.server, BOB, Some(synced.next()), &Options::default());
+        let next = next.unwrap_or_else(|failure| panic!("version {version}: {failure:?}"));
+        assert_eq!(
+            next.membership(&room_id),
+            Some(Membership::Leave),
+            "version {version}"
+        );
+        assert!(
+            room.timeline(BOB).len() > 1,
+            "version {version}: what he saw he still sees"
+        );
+        branch.take(&closed);
+        let after = send(&mut branch, &ann(), "m.room.message", None, json!({}));
+        room.accept(&[&after]);
+        assert!(!room.sees(BOB, &after), "version {version}: and nothing since");
+        let again = sync(&mut room.server, BOB, None, &Options::default()).unwrap();
+        assert!(again.room(&room_id).is_none(), "version {version}");
+        let say = asks::message(BOB, "still here", "still here");
+        assert_eq!(asks::errcode(room.server.ask(&room.room, say)), "M_FORBIDDEN");
+        let join = asks::membership(BOB, selvage_protocol::room::MembershipAction::Join, BOB);
+        assert_eq!(
+            asks::errcode(room.server.ask(&room.room, join)),
+            errcode::NOT_HERE,
+            "he comes back through another server, which knows whether the door is open"
+        );
     }
 }
 

@@ -178,7 +178,8 @@ fn the_past_is_judged_by_its_own_state() {
     // What is told of the state includes the ban.
     room.supply(vec![raw(&ban)]);
     let mut now = state.clone();
-    now.retain(|id| *id != room.remote_member(&eve()));
+    let member = room.remote_state("m.room.member", eve().as_str());
+    now.retain(|id| id != member.as_str());
     now.push(ban.event_id().as_str().to_owned());
     assert_eq!(room.supply_state(&last, now).missing, Vec::<String>::new());
     assert_eq!(room.place(&last, None).0, Outcome::Accepted);
@@ -191,7 +192,7 @@ fn the_past_is_judged_by_its_own_state() {
         "she was in the room then"
     );
     assert!(room.sees(ALICE, &said));
-    let outcomes = room.receive_past(&[topic.clone()], edge.unwrap());
+    let outcomes = room.receive_past(std::slice::from_ref(&topic), edge.unwrap());
     assert_eq!(outcomes, [Outcome::Rejected], "and had no power then either");
     assert!(!room.sees(ALICE, &topic));
     assert_eq!(room.membership(eve().as_str()), "ban");
@@ -282,7 +283,10 @@ fn a_state_is_made_of_events_that_were_checked() {
 fn a_state_that_is_told_does_not_overrule_what_is_known() {
     let mut room = Foreign::new(RoomVersion::V11);
     let state = room.state_now();
-    let member = room.remote_member(&eve());
+    let member = room
+        .remote_state("m.room.member", eve().as_str())
+        .as_str()
+        .to_owned();
     let kick = room.member(&creator(), eve().as_str(), "leave");
     room.accept(&[&kick]);
     let mut template = room
@@ -300,20 +304,4 @@ fn a_state_that_is_told_does_not_overrule_what_is_known() {
     assert_eq!(outcome, Outcome::SoftFailed, "{why}");
     assert!(!room.sees(ALICE, &spoken));
     assert_eq!(room.membership(eve().as_str()), "leave");
-}
-
-impl Foreign {
-    /// The id of a user's membership event in the current state.
-    pub(crate) fn remote_member(&mut self, user: &selvage_event::UserId) -> String {
-        let ask = selvage_protocol::room::GetStateEvent {
-            viewer: selvage_sim::asks::viewer(ALICE),
-            kind: "m.room.member".to_owned(),
-            state_key: user.as_str().to_owned(),
-        };
-        let event = self.server.ask(&self.room, ask).expect("a member");
-        selvage_sim::asks::parsed(&event)["event_id"]
-            .as_str()
-            .expect("an id")
-            .to_owned()
-    }
 }

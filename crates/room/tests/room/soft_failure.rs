@@ -167,13 +167,13 @@ fn soft_failures_are_served_when_they_are_referred_to() {
 fn what_the_state_before_refuses_is_rejected() {
     for version in RoomVersion::ALL {
         let mut room = Foreign::new(version);
-        let member = room.remote_member(&ann());
+        let member = room.remote_state("m.room.member", ann().as_str());
         let leave = room.member(&ann(), ann().as_str(), "leave");
         room.accept(&[&leave]);
         // Her auth events say that she is in the room; the state before the event says that she left.
         let mut template = room.remote.template(&ann(), "m.room.message", None, json!({}));
         template.auth_events.retain(|id| id != leave.event_id());
-        template.auth_events.push(member.parse().unwrap());
+        template.auth_events.push(member);
         let event = room.remote.sign(template);
         room.refuses("after leaving", &event, Outcome::Rejected, "SenderNotJoined");
         assert_eq!(kept(&room, 3), 1);

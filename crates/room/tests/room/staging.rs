@@ -12,6 +12,9 @@ use crate::foreign::{EVIL, Foreign, HOME, ann, creator, moderator};
 /// The most events of one server that wait, as the code has it.
 const STAGED_MAX: usize = 2_000;
 
+/// The most events of servers without a user in the room that wait.
+const OUTSIDERS_MAX: usize = 200;
+
 fn ids(events: &[Event]) -> Vec<String> {
     events
         .iter()
@@ -56,6 +59,7 @@ fn events_in_any_order_end_the_same() {
         let missing = room.missing();
         assert_eq!(missing.events, []);
         assert_eq!(missing.extremities, ids(&events[39..]));
+        room.counts_agree();
         assert_eq!(room.content("m.room.topic", "")["topic"], 39);
         assert_eq!(room.content("m.room.member", ann().as_str())["displayname"], "38");
         assert_eq!(
@@ -188,9 +192,25 @@ fn what_waited_for_a_rejected_event_is_judged_by_it() {
             .iter()
             .all(|verdict| verdict.outcome == Outcome::Waiting)
     );
-    let verdict = room.take(&refused);
-    assert_eq!(verdict.outcome, Outcome::Rejected);
-    assert!(verdict.why.unwrap().contains("RequiredPower"));
+    let reply = room.receive(&[&refused]);
+    assert_eq!(reply.verdicts[0].outcome, Outcome::Rejected);
+    assert!(
+        reply.verdicts[0]
+            .why
+            .as_deref()
+            .unwrap()
+            .contains("RequiredPower")
+    );
+    let of_citing = reply
+        .taken
+        .iter()
+        .find(|verdict| verdict.event_id.as_deref() == Some(citing.event_id().as_str()));
+    let why = of_citing.and_then(|verdict| verdict.why.as_deref());
+    assert!(
+        why.is_some_and(|why| why.contains("AuthNotSelected")),
+        "it is told which rule refused what had waited: {:?}",
+        reply.taken
+    );
     assert!(
         room.sees(ALICE, &follower),
         "following a rejected event is no offence"
@@ -198,6 +218,34 @@ fn what_waited_for_a_rejected_event_is_judged_by_it() {
     assert!(!room.sees(ALICE, &citing), "being authorised by it is");
     assert!(!room.sees(ALICE, &refused));
     assert_eq!(room.content("m.room.topic", ""), json!(null));
+}
+
+/// The names of servers that have nobody in the room cost nothing, and so what they may keep waiting is bounded for all of them
+/// together.
+#[test]
+fn what_waits_of_outsiders_has_an_end() {
+    let mut room = Foreign::new(RoomVersion::V11);
+    let mut floating = Vec::new();
+    for number in 0..=OUTSIDERS_MAX {
+        room.message(&ann(), &format!("never sent {number}"));
+        floating.push(room.message(&ann(), "waits"));
+    }
+    for (number, event) in floating.iter().enumerate() {
+        let origin = format!("outsider{number}.test");
+        let verdict = room.receive_json(&origin, vec![raw(event)]).verdicts.remove(0);
+        let expected = if number < OUTSIDERS_MAX {
+            Outcome::Waiting
+        } else {
+            Outcome::Dropped
+        };
+        assert_eq!(verdict.outcome, expected, "{number}: {verdict:?}");
+    }
+    let reply = room.receive_json(HOME, vec![raw(&floating[OUTSIDERS_MAX])]);
+    assert_eq!(
+        reply.verdicts[0].outcome,
+        Outcome::Waiting,
+        "those inside are not held up"
+    );
 }
 
 /// A long chain that waits for its first event is taken in several turns.
