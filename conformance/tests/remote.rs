@@ -31,7 +31,9 @@ struct Worker(Process);
 impl Worker {
     /// One whose web is this.
     fn on(web: &Web) -> Self {
-        let config = workerd::configuration("conformance.capnp", include_str!("workerd.capnp"));
+        let text =
+            include_str!("workerd.capnp").replace(r#"text = "off""#, r#"text = "https://dns.test/query""#);
+        let config = workerd::configuration("remote.capnp", &text);
         let internet = format!("--external-addr=internet={}", web.address);
         Self(Process::start(workerd::launch_with(&config, vec![internet], &[])))
     }

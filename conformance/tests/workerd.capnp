@@ -26,7 +26,7 @@ const main :Workerd.Worker = (
     (name = "SELVAGE_SERVER_NAME", text = "conformance.test"),
     (name = "SELVAGE_SHARDS", text = "4"),
     (name = "SELVAGE_COUNTS", text = "on"),
-    (name = "SELVAGE_DNS_OVER_HTTPS", text = "https://dns.test/query"),
+    (name = "SELVAGE_DNS_OVER_HTTPS", text = "off"),
     (name = "SELVAGE_FEDERATION_DENY", text = "denied.test"),
   ],
   durableObjectNamespaces = [

@@ -43,6 +43,7 @@ const main :Workerd.Worker = (
     (name = "SELVAGE_DNS_OVER_HTTPS", fromEnvironment = "SELVAGE_DNS_OVER_HTTPS"),
     (name = "SELVAGE_FEDERATION_ALLOW", fromEnvironment = "SELVAGE_FEDERATION_ALLOW"),
     (name = "SELVAGE_FEDERATION_DENY", fromEnvironment = "SELVAGE_FEDERATION_DENY"),
+    (name = "SELVAGE_FEDERATION_TRUSTED_NOTARY", fromEnvironment = "SELVAGE_FEDERATION_TRUSTED_NOTARY"),
     (name = "SELVAGE_FEDERATION_RETRY_MIN", fromEnvironment = "SELVAGE_FEDERATION_RETRY_MIN"),
     (name = "SELVAGE_FEDERATION_RETRY_MAX", fromEnvironment = "SELVAGE_FEDERATION_RETRY_MAX"),
     (name = "SELVAGE_SUPPORT_MATRIX_ID", fromEnvironment = "SELVAGE_SUPPORT_MATRIX_ID"),

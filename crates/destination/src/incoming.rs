@@ -8,6 +8,7 @@ use selvage_protocol::{Json, errcode};
 
 use serde_json::value::RawValue;
 
+use crate::delivery;
 use crate::lease::Lease;
 use crate::memory::Memory;
 
@@ -59,7 +60,7 @@ impl Incoming {
 /// Begins a transaction, unless it was answered or another is under way.
 pub(crate) fn begin(
     memory: &mut Tracked<Memory>,
-    turn: &Turn<'_>,
+    turn: &mut Turn<'_>,
     txn_id: &str,
 ) -> Result<BeginTransactionReply, Failure> {
     if txn_id.len() > TXN_ID_MAX_BYTES {
@@ -74,6 +75,7 @@ pub(crate) fn begin(
         .lease
         .take(turn.now(), TRANSACTION_LEASE_MS);
     if begun {
+        delivery::alive(memory, turn)?;
         return Ok(BeginTransactionReply::Begun);
     }
     Ok(BeginTransactionReply::Busy {

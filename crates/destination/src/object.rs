@@ -49,6 +49,7 @@ impl Object for DestinationObject {
                 reply(&incoming::begin(memory, turn, &command.txn_id)?)
             }
             DestinationCommand::EndTransaction(command) => reply(&incoming::end(memory, turn, command)?),
+            DestinationCommand::RoomsWith(_) => reply(&queue::rooms(turn)?),
             DestinationCommand::RoomNews(command) => reply(&queue::news(memory, turn, &command)?),
             DestinationCommand::QueueEdu(command) => reply(&queue::edu(memory, turn, &command)?),
             DestinationCommand::QueueMessage(command) => reply(&queue::message(memory, turn, &command)?),

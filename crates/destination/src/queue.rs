@@ -27,6 +27,8 @@ const MESSAGES_MAX: u64 = 50_000;
 
 /// In place of the last position with something: there is more than one cares to note while the server does not answer.
 pub(crate) const MORE: i64 = INTEGER_MAX;
+/// The most rooms that are named to whoever looks for an event.
+const ROOMS_ANSWERED_MAX: u64 = 50;
 
 /// Where one room stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -242,6 +244,14 @@ pub(crate) fn forget_messages(
     let sql = "SELECT 1 FROM destination_messages WHERE object = ?1 LIMIT 1";
     memory.change().queue.has_messages = turn.row(sql, &[])?.is_some();
     Ok(())
+}
+
+/// Some of the rooms that the server was, or is to be, told something of.
+pub(crate) fn rooms(turn: &Turn<'_>) -> Result<Vec<String>, Failure> {
+    let sql = "SELECT room_id FROM destination_rooms WHERE object = ?1 LIMIT ?2";
+    let rows = turn.rows(sql, &[Param::number(ROOMS_ANSWERED_MAX)])?;
+    let ids = rows.into_iter().map(|mut row| row.text(0));
+    Ok(ids.collect::<Result<_, _>>()?)
 }
 
 fn wrapped(kind: &str, content: &RawValue) -> Result<Json, Fault> {

@@ -81,6 +81,10 @@ pub struct KeysFailed {}
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct KeyDocument {}
 
+/// Some of the rooms that were to be told to the server: at most a few dozen.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RoomsWith {}
+
 /// Begins to take in a transaction of the server (spec: server-server-api §transactions). One is taken in at a time.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct BeginTransaction {
@@ -122,6 +126,7 @@ commands!(
         KeyDocument => Option<Json>,
         BeginTransaction => BeginTransactionReply,
         EndTransaction => (),
+        RoomsWith => Vec<String>,
         RoomNews => (),
         QueueEdu => (),
         QueueMessage => (),

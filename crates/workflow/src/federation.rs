@@ -18,6 +18,9 @@ pub struct FederationSettings {
     pub retry_min_ms: u64,
     /// The longest pause, in milliseconds.
     pub retry_max_ms: u64,
+    /// Servers that are asked for the keys of others that cannot be reached; none, unless the operator trusts some to say
+    /// which old keys were valid.
+    pub trusted_notaries: Vec<ServerName>,
 }
 
 impl Default for FederationSettings {
@@ -27,6 +30,7 @@ impl Default for FederationSettings {
             deny: Vec::new(),
             retry_min_ms: RETRY_MIN_DEFAULT_MS,
             retry_max_ms: RETRY_MAX_DEFAULT_MS,
+            trusted_notaries: Vec::new(),
         }
     }
 }

@@ -234,14 +234,25 @@ impl<H: Host> Workflows<H> {
         Ok(document.filter(|document| valid_until(document) >= Some(minimum_valid_until_ts)))
     }
 
-    /// Fetches the keys of a server from itself.
+    /// Fetches the keys of a server: from itself, or where it is not to be had, from a notary that the operator trusts.
     async fn fetch_keys(&self, server: &ServerName) -> Result<(), AskError> {
-        let fetched = match self.take_place(FETCHES_MAX) {
-            Some(_place) => self.published_keys(server).await,
-            None => Err(RemoteError::Unreachable(
-                "too many servers are asked at once".to_owned(),
-            )),
+        let Some(_place) = self.take_place(FETCHES_MAX) else {
+            let error = RemoteError::Unreachable("too many servers are asked at once".to_owned());
+            return self.settle_keys(server, Err(error)).await;
         };
+        let fetched = match self.published_keys(server).await {
+            Err(error) => self.notarised_keys(server).await?.ok_or(error),
+            document => document,
+        };
+        self.settle_keys(server, fetched).await
+    }
+
+    /// Tells the destination what came of fetching its keys.
+    pub(crate) async fn settle_keys(
+        &self,
+        server: &ServerName,
+        fetched: Result<KeyDocument, RemoteError>,
+    ) -> Result<(), AskError> {
         match fetched {
             Ok(document) => self.store_keys(server, document).await,
             Err(error) => {
@@ -251,7 +262,7 @@ impl<H: Host> Workflows<H> {
         }
     }
 
-    async fn published_keys(&self, server: &ServerName) -> Result<KeyDocument, RemoteError> {
+    pub(crate) async fn published_keys(&self, server: &ServerName) -> Result<KeyDocument, RemoteError> {
         let answer = self
             .request_unsigned(server, Method::GET, KEYS_PATH, None, DOCUMENT_MAX_BYTES)
             .await?;

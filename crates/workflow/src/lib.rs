@@ -22,6 +22,7 @@ mod key_document;
 mod keys;
 mod knock;
 mod leave;
+mod notaries;
 mod path;
 mod pieces;
 mod query;

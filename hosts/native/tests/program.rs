@@ -77,6 +77,10 @@ fn wrong_settings_are_refused_with_their_name() {
         ),
         (&["--federation-allow", "https://a.org"][..], "--federation-allow"),
         (&["--federation-deny", ""][..], "--federation-deny"),
+        (
+            &["--federation-trusted-notary", "*.org"][..],
+            "--federation-trusted-notary",
+        ),
         (&["--dns-server", "dns.test"][..], "--dns-server"),
         (&["--password-hash-memory", "7"][..], "--password-hash-memory"),
         (&["--password-hash-memory", "32769"][..], "--password-hash-memory"),

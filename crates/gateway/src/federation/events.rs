@@ -3,8 +3,9 @@
 
 use http::Method;
 use selvage_event::{EventId, RoomId};
+use selvage_protocol::destination::RoomsWith;
 use selvage_protocol::federation::{Backfill, EventForServer, GetMissingEvents};
-use selvage_protocol::{Json, errcode, room_key};
+use selvage_protocol::{Json, destination_key, errcode, room_key};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -56,19 +57,38 @@ fn pdus<H: Host>(gateway: &Gateway<H>, pdus: Vec<Json>) -> Answer {
     })
 }
 
-/// The event's room is not said. Servers ask for single events of rooms that they have just asked something else about or
-/// sent something of, so those are looked into, and no others.
+/// The event's room is not said. Servers ask for single events of rooms that they have just asked something else about, sent
+/// something of, or were sent something of: those are looked into, and no others.
 ///
 /// spec: `server-server-api §get_matrixfederationv1eventeventid`
 async fn event<H: Host>(call: Call<H>) -> Answer {
     let origin = call.origin().await?;
     let event_id = call.event_id(0)?;
-    for room_id in call.gateway.origins().rooms_of(origin.name()) {
-        if let Some(event) = event_in(&call.gateway, &origin, &room_id, &event_id).await? {
-            return pdus(&call.gateway, vec![event]);
-        }
+    let recent = call.gateway.origins().rooms_of(origin.name());
+    if let Some(event) = event_in_one(&call.gateway, &origin, &recent, &event_id).await? {
+        return pdus(&call.gateway, vec![event]);
+    }
+    let destination = destination_key(origin.as_str());
+    let mut told = call.gateway.ask(destination, RoomsWith {}).await?;
+    told.retain(|room_id| !recent.contains(room_id));
+    if let Some(event) = event_in_one(&call.gateway, &origin, &told, &event_id).await? {
+        return pdus(&call.gateway, vec![event]);
     }
     Err(ApiError::not_found("no such event that your server may have"))
+}
+
+async fn event_in_one<H: Host>(
+    gateway: &Gateway<H>,
+    origin: &Origin,
+    rooms: &[String],
+    event_id: &EventId,
+) -> Result<Option<Json>, ApiError> {
+    for room_id in rooms {
+        if let Some(event) = event_in(gateway, origin, room_id, event_id).await? {
+            return Ok(Some(event));
+        }
+    }
+    Ok(None)
 }
 
 async fn event_in<H: Host>(

@@ -40,7 +40,7 @@ async fn invite<H: Host>(call: Call<H>) -> Answer {
         invite_room_state,
     } = call.federation_json()?;
     let version = room_version.parse().map_err(|_| incompatible(&room_version))?;
-    let invite = read(&call, origin.as_str(), version, event, invite_room_state)?;
+    let invite = read(&call, origin.as_str(), version, &event, invite_room_state)?;
     let signed = invite.accept(&call.gateway, origin.name()).await?;
     answer(&json!({ "event": signed }))
 }
@@ -62,7 +62,7 @@ async fn invite_v1<H: Host>(call: Call<H>) -> Answer {
     let origin = call.origin().await?;
     let (event, shown): (Box<RawValue>, Shown) = (call.federation_json()?, call.federation_json()?);
     let state = shown.unsigned.invite_room_state;
-    let invite = read(&call, origin.as_str(), RoomVersion::V1, event, state)?;
+    let invite = read(&call, origin.as_str(), RoomVersion::V1, &event, state)?;
     let signed = invite.accept(&call.gateway, origin.name()).await?;
     answer(&json!([200, { "event": signed }]))
 }
@@ -76,7 +76,7 @@ fn read<H: Host>(
     call: &Call<H>,
     origin: &str,
     version: RoomVersion,
-    event: Json,
+    event: &RawValue,
     shown: Vec<Json>,
 ) -> Result<Invite, ApiError> {
     let (room_id, event_id): (RoomId, _) = (call.room_id(0)?, call.event_id(1)?);

@@ -53,10 +53,10 @@ impl Pool {
 
     fn put(self: &Arc<Self>, authority: &Authority, line: Line) {
         let mut kept = self.kept();
-        if kept.is_empty() {
+        kept.put(authority, line, Instant::now());
+        if !std::mem::replace(&mut kept.swept, true) {
             tokio::spawn(sweep(Arc::clone(self)));
         }
-        kept.put(authority, line, Instant::now());
     }
 
     /// Nothing is done under this lock that could leave it half changed.
@@ -71,7 +71,8 @@ async fn sweep(pool: Arc<Pool>) {
         sleep(IDLE_MAX / 2).await;
         let mut kept = pool.kept();
         kept.drop_idle(Instant::now());
-        if kept.is_empty() {
+        if kept.count == 0 {
+            kept.swept = false;
             return;
         }
     }
@@ -81,6 +82,8 @@ async fn sweep(pool: Arc<Pool>) {
 struct Kept<T> {
     all: BTreeMap<Authority, Vec<(Instant, T)>>,
     count: usize,
+    /// Whether somebody closes what is not used.
+    swept: bool,
 }
 
 impl<T> Default for Kept<T> {
@@ -88,15 +91,12 @@ impl<T> Default for Kept<T> {
         Self {
             all: BTreeMap::new(),
             count: 0,
+            swept: false,
         }
     }
 }
 
 impl<T> Kept<T> {
-    const fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
     fn put(&mut self, authority: &Authority, thing: T, now: Instant) {
         self.all.entry(authority.clone()).or_default().push((now, thing));
         self.count += 1;
@@ -175,7 +175,7 @@ mod tests {
         kept.drop_idle(at(50));
         assert_eq!(kept.count, 1);
         assert_eq!(kept.take(&authority(0), at(65)), None, "it is too old by now");
-        assert!(kept.is_empty());
+        assert_eq!(kept.count, 0);
     }
 
     #[test]

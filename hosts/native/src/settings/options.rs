@@ -199,6 +199,15 @@ pub struct Options {
     )]
     pub federation_deny: Option<Vec<String>>,
 
+    /// Ask these servers for the signing keys of others that cannot be reached; can be repeated [default: none]
+    #[arg(
+        long,
+        value_name = "SERVER",
+        env = "SELVAGE_FEDERATION_TRUSTED_NOTARY",
+        value_delimiter = ','
+    )]
+    pub federation_trusted_notary: Option<Vec<String>>,
+
     /// The first pause after a failed request to another server, in milliseconds [default: 1000]
     #[arg(long, value_name = "MS", env = "SELVAGE_FEDERATION_RETRY_MIN")]
     pub federation_retry_min: Option<u64>,
@@ -246,6 +255,7 @@ impl Options {
             dns_server: self.dns_server.or(other.dns_server),
             federation_allow: self.federation_allow.or(other.federation_allow),
             federation_deny: self.federation_deny.or(other.federation_deny),
+            federation_trusted_notary: self.federation_trusted_notary.or(other.federation_trusted_notary),
             federation_retry_min: self.federation_retry_min.or(other.federation_retry_min),
             federation_retry_max: self.federation_retry_max.or(other.federation_retry_max),
             appservice_dir: self.appservice_dir.or(other.appservice_dir),

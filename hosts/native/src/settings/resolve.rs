@@ -205,6 +205,13 @@ fn support(options: &Options) -> Checked<Support> {
     })
 }
 
+fn notaries(names: Option<&[String]>) -> Checked<Vec<ServerName>> {
+    let name = |text: &String| {
+        ServerName::parse(text).map_err(|error| SettingError::new("--federation-trusted-notary", error))
+    };
+    names.unwrap_or_default().iter().map(name).collect()
+}
+
 fn federation(options: &Options) -> Checked<FederationSettings> {
     let default = FederationSettings::default();
     let min = options.federation_retry_min.unwrap_or(default.retry_min_ms);
@@ -223,6 +230,7 @@ fn federation(options: &Options) -> Checked<FederationSettings> {
     Ok(FederationSettings {
         allow: patterns("--federation-allow", options.federation_allow.as_deref())?,
         deny: patterns("--federation-deny", options.federation_deny.as_deref())?,
+        trusted_notaries: notaries(options.federation_trusted_notary.as_deref())?,
         retry_min_ms: min,
         retry_max_ms: max,
     })

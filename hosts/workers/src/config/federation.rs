@@ -1,5 +1,6 @@
 //! With which other servers this one speaks, and how often it tries again.
 
+use selvage_event::ServerName;
 use selvage_gateway::{FederationSettings, ServerPattern};
 
 use super::ConfigError;
@@ -19,6 +20,9 @@ pub(crate) fn federation(
     }
     if let Some(deny) = read(&variable, "SELVAGE_FEDERATION_DENY", patterns)? {
         settings.deny = deny;
+    }
+    if let Some(notaries) = read(&variable, "SELVAGE_FEDERATION_TRUSTED_NOTARY", names)? {
+        settings.trusted_notaries = notaries;
     }
     if let Some(ms) = read(&variable, "SELVAGE_FEDERATION_RETRY_MIN", milliseconds)? {
         settings.retry_min_ms = ms;
@@ -58,6 +62,12 @@ pub(crate) fn resolver(
 fn patterns(text: &str) -> Result<Vec<ServerPattern>, String> {
     let one =
         |part: &str| ServerPattern::parse(part.trim()).map_err(|error| format!("{:?}: {error}", part.trim()));
+    text.split(',').map(one).collect()
+}
+
+fn names(text: &str) -> Result<Vec<ServerName>, String> {
+    let one =
+        |part: &str| ServerName::parse(part.trim()).map_err(|error| format!("{:?}: {error}", part.trim()));
     text.split(',').map(one).collect()
 }
 
@@ -118,6 +128,7 @@ mod tests {
         let wrong = [
             ("SELVAGE_FEDERATION_ALLOW", ""),
             ("SELVAGE_FEDERATION_DENY", "https://evil.org"),
+            ("SELVAGE_FEDERATION_TRUSTED_NOTARY", "a.org,*"),
             ("SELVAGE_FEDERATION_RETRY_MIN", "0"),
             ("SELVAGE_FEDERATION_RETRY_MAX", "999"),
         ];

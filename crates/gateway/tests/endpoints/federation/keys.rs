@@ -201,3 +201,53 @@ fn a_query_makes_this_server_ask_few_others() {
     );
     assert_eq!(client.house().take_exchanged().len(), 8);
 }
+
+/// Peer's keys, told by a notary in this way; the status of a request that Peer then signs.
+fn told_by_notary(tell: impl Fn(Value, &Peer) -> Value) -> u16 {
+    let mut settings = crate::client::settings();
+    settings.federation.trusted_notaries = vec!["notary.test".parse().unwrap()];
+    let client = Client::of(settings);
+    let notary = Peer::new(&client, "notary.test");
+    let peer = Peer {
+        name: "gone.test".parse().unwrap(),
+        key: key(5),
+        ..notary.clone()
+    };
+    let own = document("notary.test", &[&notary.key], notary.now() + HOUR_MS).to_string();
+    let keys = tell(document("gone.test", &[&peer.key], peer.now() + HOUR_MS), &notary);
+    let told = json!({ "server_keys": [keys] }).to_string();
+    client.house().serve("notary.test", move |request| {
+        let is_query = request.uri().path() == "/_matrix/key/v2/query";
+        (
+            200,
+            if is_query { told.clone() } else { own.clone() }.into_bytes(),
+        )
+    });
+    peer.send("GET", PATH, None).status
+}
+
+/// B3: a notary is believed in what the server signed and the notary too, and in nothing else.
+#[test]
+fn a_notary_is_not_trusted_alone() {
+    let by = |document: Value, peer: &Peer| signed(document, peer.name.as_str(), &[&peer.key]);
+    assert_eq!(told_by_notary(by), 200);
+    assert_eq!(
+        told_by_notary(|document, _| document),
+        401,
+        "not signed by the notary"
+    );
+    let forged = |mut document: Value, notary: &Peer| {
+        document["valid_until_ts"] = json!(notary.now() + 2 * HOUR_MS);
+        by(document, notary)
+    };
+    assert_eq!(told_by_notary(forged), 401, "not signed by the server");
+    let renamed =
+        |_: Value, notary: &Peer| by(document("other.test", &[&key(5)], notary.now() + HOUR_MS), notary);
+    assert_eq!(told_by_notary(renamed), 401, "of another server");
+    let by_other_key = |document: Value, _: &Peer| signed(document, "notary.test", &[&key(9)]);
+    assert_eq!(
+        told_by_notary(by_other_key),
+        401,
+        "signed by an unknown key of the notary's"
+    );
+}
