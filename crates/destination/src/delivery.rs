@@ -94,7 +94,7 @@ impl Delivery {
 }
 
 /// What to send next.
-pub(crate) fn next(memory: &mut Tracked<Memory>, turn: &mut Turn<'_>) -> Result<NextDeliveryReply, Failure> {
+pub(crate) fn next(memory: &mut Tracked<Memory>, turn: &Turn<'_>) -> Result<NextDeliveryReply, Failure> {
     let now = turn.now();
     if memory.delivery.paused_until() > now {
         return Ok(NextDeliveryReply::Nothing);
@@ -110,7 +110,8 @@ pub(crate) fn next(memory: &mut Tracked<Memory>, turn: &mut Turn<'_>) -> Result<
         memory.change().delivery.frozen = None;
     }
     if memory.queue.is_empty() {
-        return rest(memory, turn);
+        memory.change().queue.running_until = Timestamp(0);
+        return Ok(NextDeliveryReply::Nothing);
     }
     memory.change().queue.running_until = now.plus_ms(LEASE_MS);
     let pending = &mut memory.change().queue.rooms;
@@ -123,16 +124,6 @@ pub(crate) fn next(memory: &mut Tracked<Memory>, turn: &mut Turn<'_>) -> Result<
         });
     }
     Ok(NextDeliveryReply::Gather { rooms, catch_up })
-}
-
-/// Nothing is left to do.
-fn rest(memory: &mut Tracked<Memory>, turn: &mut Turn<'_>) -> Result<NextDeliveryReply, Failure> {
-    memory.change().queue.running_until = Timestamp(0);
-    if memory.queue.has_timer {
-        turn.stop_timer(TIMER)?;
-        memory.change().queue.has_timer = false;
-    }
-    Ok(NextDeliveryReply::Nothing)
 }
 
 /// Settles what is sent; `None` when there is nothing in it.
@@ -234,7 +225,7 @@ pub(crate) fn not_delivered(
     let memory_now = memory.change();
     memory_now.queue.edus.clear();
     memory_now.queue.running_until = Timestamp(0);
-    memory_now.queue.has_timer = true;
+    memory_now.queue.timer_at = retry_at;
     let delivery = &mut memory_now.delivery;
     delivery.failures += 1;
     delivery.failing_since = delivery.failing_since.or(Some(now));
@@ -261,7 +252,9 @@ pub(crate) fn alive(memory: &mut Tracked<Memory>, turn: &mut Turn<'_>) -> Result
 /// The timer rang: a pause is over, or the workflow may be lost.
 pub(crate) fn ring(memory: &mut Tracked<Memory>, turn: &mut Turn<'_>) -> Result<(), Failure> {
     let running_until = memory.queue.running_until;
+    memory.change().queue.timer_at = Timestamp(0);
     if running_until > turn.now() {
+        memory.change().queue.timer_at = running_until;
         return Ok(turn.set_timer(TIMER, running_until)?);
     }
     resume(memory, turn)

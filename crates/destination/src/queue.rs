@@ -62,7 +62,9 @@ pub(crate) struct Queue {
     pub(crate) has_messages: bool,
     /// Until when a workflow has the delivery.
     pub(crate) running_until: Timestamp,
-    pub(crate) has_timer: bool,
+    /// When the timer rings, as far as is known here. It is not stopped when there is nothing left to do, so that it need not be set
+    /// again a moment later.
+    pub(crate) timer_at: Timestamp,
 }
 
 #[derive(Serialize)]
@@ -83,8 +85,6 @@ impl Queue {
         Ok(Self {
             rooms,
             has_messages: turn.row(sql, &[])?.is_some(),
-            // A timer may be left of an earlier life; to stop one that is not set does no harm.
-            has_timer: true,
             ..Self::default()
         })
     }
@@ -197,9 +197,10 @@ pub(crate) fn start(memory: &mut Tracked<Memory>, turn: &mut Turn<'_>) -> Result
     }
     let until = now.plus_ms(LEASE_MS);
     memory.change().queue.running_until = until;
-    if memory.queue.must_deliver() {
+    let rings = memory.queue.timer_at > now && memory.queue.timer_at <= until;
+    if memory.queue.must_deliver() && !rings {
         turn.set_timer(TIMER, until)?;
-        memory.change().queue.has_timer = true;
+        memory.change().queue.timer_at = until;
     }
     Ok(turn.start(&Work::Deliver {})?)
 }

@@ -254,6 +254,24 @@ fn what_a_server_that_is_away_costs_does_not_grow() {
     assert_eq!(remote.gather(), Some((0, true)), "it catches up");
 }
 
+/// A message to a server that answers costs four rows there: two of the room, two of the transaction.
+#[test]
+fn a_delivery_writes_few_rows() {
+    let mut remote = Remote::new();
+    remote.news(1, 1);
+    let shard = remote.0.shard_of(&destination_key("remote.test"));
+    for pos in 1..20 {
+        remote.0.take_written(&shard);
+        remote.news(pos, pos);
+        assert_eq!(remote.gather(), Some((pos - 1, false)));
+        let transaction = remote.begin(Some((pos - 1, pos)), true).unwrap();
+        remote.delivered(&transaction);
+        assert_eq!(remote.gather(), None);
+        let rows: u64 = remote.0.take_written(&shard).values().sum();
+        assert!(rows <= 4, "{rows} rows");
+    }
+}
+
 #[test]
 fn a_sign_of_life_ends_a_long_pause() {
     let mut remote = Remote::new();

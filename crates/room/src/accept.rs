@@ -144,7 +144,7 @@ impl<'a, 't> Work<'a, 't> {
         .any_head()?
         .clone();
         write_head(self.turn, &head)?;
-        news::tell(self.turn, self.news)?;
+        news::tell(self.memory, self.turn, self.news)?;
         for (user_id, changed) in self.memberships {
             self.turn
                 .tell(vec![user_key(&user_id)], &UserCommand::MembershipChanged(changed))?;

@@ -106,7 +106,11 @@ impl Work<'_, '_> {
         let pos = head.pos;
         head.joined = head.joined.saturating_add_signed(counts.joined);
         head.invited = head.invited.saturating_add_signed(counts.invited);
-        self.memory.change().head = Some(head);
+        let memory = self.memory.change();
+        memory.head = Some(head);
+        if !counts.servers.is_empty() {
+            memory.servers = None;
+        }
         for (server, joined) in counts.servers.iter().filter(|(_, joined)| **joined != 0) {
             let sql = "INSERT INTO room_servers (object, server, joined, since, until) VALUES (?1, ?2, ?3, ?4, ?4) \
                        ON CONFLICT (object, server) DO UPDATE SET joined = joined + excluded.joined, \

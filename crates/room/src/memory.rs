@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use selvage_event::RoomVersion;
 use selvage_object::{Fault, Timestamp, Turn};
@@ -13,7 +14,7 @@ use crate::trie::{NodeCache, NodeId, State};
 
 /// The cache of state nodes, in bytes.
 const NODE_CACHE_BYTES: usize = 512 * 1024;
-/// About what one local member takes, in bytes.
+/// About what one local member or other server takes, in bytes.
 const LOCAL_BYTES: usize = 96;
 /// What a room takes beside caches and members, in bytes.
 const ROOM_BYTES: usize = 2_048;
@@ -73,6 +74,8 @@ pub struct Memory {
     pub(crate) locals: BTreeSet<String>,
     /// Who types, and until when, in milliseconds since 1970.
     pub(crate) typing: BTreeMap<String, u64>,
+    /// The other servers in the room, when they were asked for since they last changed.
+    pub(crate) servers: Option<Rc<BTreeSet<String>>>,
     /// Until when a workflow is taken to ask other servers for what is missing.
     pub(crate) seeking_until: Timestamp,
     pub(crate) nodes: NodeCache,
@@ -87,6 +90,7 @@ impl Memory {
             head: load_head(turn)?,
             locals: load_locals(turn)?,
             typing: BTreeMap::new(),
+            servers: None,
             seeking_until: Timestamp(0),
             nodes: NodeCache::new(NODE_CACHE_BYTES),
             events: RefCell::default(),
@@ -103,7 +107,8 @@ impl Memory {
 
     pub(crate) fn bytes(&self) -> usize {
         let caches = self.nodes.held_bytes() + self.events.borrow().bytes() + self.resolved.borrow().bytes();
-        ROOM_BYTES + caches + self.locals.len() * LOCAL_BYTES
+        let servers = self.servers.as_ref().map_or(0, |servers| servers.len());
+        ROOM_BYTES + caches + (self.locals.len() + servers) * LOCAL_BYTES
     }
 }
 

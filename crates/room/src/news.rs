@@ -1,9 +1,10 @@
 //! What other servers are to get of a room: their destinations are told the positions, and read the events themselves.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use selvage_event::{Event, Membership, UserId};
-use selvage_object::{Failure, ObjectKey, Param, Turn};
+use selvage_object::{Failure, ObjectKey, Param, Tracked, Turn};
 use selvage_protocol::delivery::{QueueEdu, RoomNews};
 use selvage_protocol::destination::DestinationCommand;
 use selvage_protocol::destination_key;
@@ -12,6 +13,7 @@ use serde_json::value::to_raw_value;
 
 use crate::accept::Work;
 use crate::error::json;
+use crate::memory::Memory;
 
 /// What destinations are told at the end of a turn.
 #[derive(Debug, Default)]
@@ -46,7 +48,7 @@ impl Work<'_, '_> {
     /// Hints something that may be lost to all servers in the room; `key` names what a later one of it takes the place of.
     pub(crate) fn hint_servers(&mut self, key: &str, kind: &str, content: &Value) -> Result<(), Failure> {
         let room_id = self.turn.key().name();
-        let to = servers(self.turn)?
+        let to = servers(self.memory, self.turn)?
             .iter()
             .map(|name| destination_key(name))
             .collect();
@@ -60,14 +62,14 @@ impl Work<'_, '_> {
 }
 
 /// Tells the destinations.
-pub(crate) fn tell(turn: &mut Turn<'_>, news: News) -> Result<(), Failure> {
+pub(crate) fn tell(memory: &mut Tracked<Memory>, turn: &mut Turn<'_>, news: News) -> Result<(), Failure> {
     let Some((from, pos)) = news.span else {
         return Ok(());
     };
-    let mut to = servers(turn)?;
-    to.extend(news.also);
+    let servers = servers(memory, turn)?;
+    let to: BTreeSet<&String> = servers.iter().chain(&news.also).collect();
     let to: Vec<ObjectKey> = to
-        .iter()
+        .into_iter()
         .filter(|server| news.except.as_ref() != Some(*server))
         .map(|server| destination_key(server))
         .collect();
@@ -77,11 +79,15 @@ pub(crate) fn tell(turn: &mut Turn<'_>, news: News) -> Result<(), Failure> {
 }
 
 /// The other servers with users in the room.
-fn servers(turn: &Turn<'_>) -> Result<BTreeSet<String>, Failure> {
+fn servers(memory: &mut Tracked<Memory>, turn: &Turn<'_>) -> Result<Rc<BTreeSet<String>>, Failure> {
+    if let Some(servers) = &memory.servers {
+        return Ok(Rc::clone(servers));
+    }
     let sql = "SELECT server FROM room_servers WHERE object = ?1 AND joined > 0";
-    let rows = turn.rows(sql, &[])?;
-    let names = rows.into_iter().map(|mut row| row.text(0));
-    Ok(names.collect::<Result<_, _>>()?)
+    let names = turn.rows(sql, &[])?.into_iter().map(|mut row| row.text(0));
+    let servers = Rc::new(names.collect::<Result<BTreeSet<_>, _>>()?);
+    memory.change().servers = Some(Rc::clone(&servers));
+    Ok(servers)
 }
 
 /// The server of a user who is put out of the room by an event, and who may have been its last.

@@ -103,7 +103,7 @@ impl<H: Host> Workflows<H> {
 
     /// Fetches events by their ids and supplies them. Each must be had, though what is had may not pass the room's checks.
     pub(crate) async fn fetch_events(&self, target: Target<'_>, ids: &[String]) -> Result<(), WorkflowError> {
-        let fetches = ids.to_vec().into_iter().map(|id| self.fetch_event(target, id));
+        let fetches = ids.iter().cloned().map(|id| self.fetch_event(target, id));
         let mut events = stream::iter(fetches).buffered(EVENTS_AT_ONCE);
         while let Some(event) = events.next().await {
             self.supply(target, event?, false).await?;
