@@ -64,8 +64,8 @@ pub struct SendInvite {
     pub keys: Vec<ServerKey>,
 }
 
-/// The newest of the room, for a server that missed much: the forward extremities, or the last event that the server may have
-/// when it is no longer in the room.
+/// The newest of the room, for a server that missed much: the forward extremities. One that is no longer in the room gets what
+/// [`Outgoing`](crate::federation::Outgoing) has for it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CatchUp {
     /// The server.
@@ -81,6 +81,9 @@ pub struct Settle {
     pub event_id: String,
     /// Where the last piece ended; `None` to begin with the first.
     pub after: Option<String>,
+    /// Whether what still waits is forgotten instead.
+    #[serde(default)]
+    pub forget: bool,
 }
 
 /// See [`Settle`].

@@ -20,6 +20,9 @@ const LOOKED_AT_MAX: u32 = 500;
 /// The most forward extremities that a server gets to catch up from: it asks for what lies before them.
 const CAUGHT_UP_WITH_MAX: usize = 10;
 
+/// The most events that a server gets at once which has left the room.
+const ALL_AT_ONCE: u32 = 50;
+
 /// The positions between which a server was last in the room.
 struct Stay {
     since: i64,
@@ -128,12 +131,18 @@ pub(crate) fn catch_up(
             up_to,
         });
     }
-    let events = if is_in_room(view, &command.server)? {
-        extremities(view, &command.server)?
-    } else {
-        last(room, view, command)?.into_iter().collect()
+    if is_in_room(view, &command.server)? {
+        let events = extremities(view, &command.server)?;
+        return Ok(OutgoingReply { events, up_to });
+    }
+    // One that is no longer in the room is given nothing that it asks for, so it gets all that it was to get.
+    let all = Outgoing {
+        server: command.server.clone(),
+        after: command.after,
+        up_to: None,
+        limit: ALL_AT_ONCE,
     };
-    Ok(OutgoingReply { events, up_to })
+    outgoing(room, view, &all)
 }
 
 fn extremities(view: View<'_>, server: &str) -> Result<Vec<Json>, Failure> {
@@ -153,21 +162,6 @@ fn extremities(view: View<'_>, server: &str) -> Result<Vec<Json>, Failure> {
         }
     }
     Ok(events)
-}
-
-/// The last event for a server that is no longer in the room.
-fn last(room: &RoomObject, view: View<'_>, command: &CatchUp) -> Result<Option<Json>, Failure> {
-    let reader = Reader::new(room, view, &command.server)?;
-    let sql = "SELECT pos, event_id, json, state, txn, redacted_by, EXISTS \
-               (SELECT 1 FROM room_relayed AS r WHERE r.object = ?1 AND r.pos = e.pos) FROM room_events AS e \
-               WHERE object = ?1 AND pos > ?2 AND pos > 0 ORDER BY pos DESC LIMIT ?3";
-    let params = [position(command.after), Param::number(LOOKED_AT_MAX.into())];
-    for mut row in view.turn.rows(sql, &params)? {
-        if let (_, Some(event)) = reader.read(view, &mut row)? {
-            return Ok(Some(event));
-        }
-    }
-    Ok(None)
 }
 
 fn stay(view: View<'_>, server: &str) -> Result<Option<Stay>, Failure> {

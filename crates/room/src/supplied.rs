@@ -60,6 +60,14 @@ pub(crate) fn settle(mut work: Work<'_, '_>, command: &Settle) -> Result<SettleR
         return Err(forbidden("nothing is known of this room"));
     }
     let place = parse(&command.event_id)?;
+    if command.forget {
+        work.forget_all_supplied(&place)?;
+        return Ok(SettleReply {
+            taken: 0,
+            left: 0,
+            next: None,
+        });
+    }
     let rows = work.waiting_supply(&place, command.after.as_deref())?;
     let is_last = (rows.len() as u64) < SETTLED_PER_TURN;
     let mut reply = SettleReply {
@@ -237,7 +245,7 @@ impl Work<'_, '_> {
         Ok(self.turn.write(sql, &params)?)
     }
 
-    /// Forgets what still waits, now that the event has its place.
+    /// Forgets what still waits, for an event that has its place or whose state is all that there is of it.
     pub(crate) fn forget_all_supplied(&self, place: &EventId) -> Result<(), Failure> {
         let sql = "DELETE FROM room_supplied WHERE object = ?1 AND place = ?2";
         Ok(self

@@ -33,6 +33,61 @@ fn after_an_outage_nothing_is_missing_and_nothing_doubled() {
     }
 }
 
+/// What is said after a server's last user was put out is not for that server, whenever it comes back.
+#[test]
+fn a_server_that_is_put_out_while_it_is_away_hears_of_that_and_no_more() {
+    for away_ms in [10_000, 5 * HOUR_MS] {
+        let three = Three::new();
+        let room = three.shared_room();
+        three.network.away(B, true);
+        three.alice.say(&room, "for all");
+        three.alice.act("ban", &room, Some(&three.bob)).ok();
+        three.alice.say(&room, "not for Bob");
+        three.network.pass(away_ms);
+        three.network.away(B, false);
+        three.network.take_exchanged();
+        three.network.pass(12 * HOUR_MS);
+        let exchanged = three.network.take_exchanged();
+        let to_b = exchanged.iter().filter(|one| one.to == B);
+        let told = to_b.filter(|one| String::from_utf8_lossy(&one.body).contains("not for Bob"));
+        assert_eq!(told.count(), 0);
+        assert_eq!(
+            three.bob.membership(&room, &three.bob),
+            "ban",
+            "after {away_ms} ms"
+        );
+        assert_eq!(three.carol.texts(&room), ["for all", "not for Bob"]);
+    }
+}
+
+/// Who joins anew is not sent what was said while it was not in the room.
+#[test]
+fn what_was_said_in_between_is_not_sent_to_who_comes_back() {
+    let three = Three::new();
+    let room = three.shared_room();
+    three
+        .alice
+        .set_state(
+            &room,
+            "m.room.history_visibility",
+            "",
+            &json!({ "history_visibility": "joined" }),
+        )
+        .ok();
+    three.bob.act("leave", &room, None).ok();
+    three.alice.say(&room, "in between");
+    three.bob.join(&room, &[A]).ok();
+    three.network.take_exchanged();
+    three.alice.say(&room, "welcome");
+    let exchanged = three.network.take_exchanged();
+    assert!(
+        exchanged
+            .iter()
+            .all(|one| !String::from_utf8_lossy(&one.body).contains("in between"))
+    );
+    assert_eq!(three.bob.texts(&room), ["welcome"]);
+}
+
 /// Nothing of what waits lies in memory alone.
 #[test]
 fn an_outage_outlives_restarts() {

@@ -177,6 +177,44 @@ fn a_join_may_die_at_any_step() {
     assert!(deaths >= 8, "{deaths} steps");
 }
 
+/// Of two users of a server the first brings the room, and the second finds it there.
+#[test]
+fn the_second_user_of_a_server_joins_here() {
+    let three = Three::new();
+    let room = three.public_room("11");
+    let dave = three.network.user("dave", B);
+    three.bob.join(&room, &[A]).ok();
+    three.network.take_exchanged();
+    dave.join(&room, &[A]).ok();
+    assert_eq!(count(&three.network.take_exchanged(), "send_join"), 0);
+    assert_eq!(three.alice.membership(&room, &dave), "join");
+    three.bob.act("leave", &room, None).ok();
+    three.alice.say(&room, "still two of us");
+    assert_eq!(dave.texts(&room), ["still two of us"]);
+    assert_eq!(three.alice.membership(&room, &three.bob), "leave");
+}
+
+/// What is redacted on one server is so on all. spec: `rooms/v11 §Redactions`
+#[test]
+fn redactions_and_profiles_reach_all_servers() {
+    let three = Three::new();
+    let room = three.shared_room();
+    let said = three.bob.say(&room, "oops");
+    let in_room = format!("rooms/{}", room.replace('!', "%21").replace(':', "%3A"));
+    let path = format!("{in_room}/redact/{}/r", said.replace('$', "%24"));
+    three.alice.put(&path, &json!({ "reason": "language" })).ok();
+    let profile = format!(
+        "profile/{}/displayname",
+        three.carol.user_id.replace('@', "%40").replace(':', "%3A")
+    );
+    three.carol.put(&profile, &json!({ "displayname": "Caro" })).ok();
+    for user in three.everybody() {
+        assert_eq!(user.texts(&room), Vec::<String>::new(), "{}", user.user_id);
+        let member = user.state(&room, "m.room.member", &three.carol.user_id).ok();
+        assert_eq!(member["displayname"], "Caro", "{}", user.user_id);
+    }
+}
+
 /// Who left and comes back finds the room as it is now, and not as it was.
 #[test]
 fn a_room_that_was_left_is_joined_anew() {

@@ -85,6 +85,7 @@ impl Given {
             let settle = Settle {
                 event_id: self.last_id(),
                 after,
+                forget: false,
             };
             let reply: SettleReply = self.server.ask(&self.room, settle).unwrap();
             taken += reply.taken;
@@ -169,6 +170,13 @@ fn what_lacks_its_auth_events_waits_for_nothing() {
     assert!(left >= 100, "{left} wait");
     let again = given.settle();
     assert_eq!(again, (0, left), "going on changes nothing");
+    let forget = Settle {
+        event_id: given.last_id(),
+        after: None,
+        forget: true,
+    };
+    given.server.ask(&given.room, forget).unwrap();
+    assert_eq!(given.rows("SELECT 1 FROM room_supplied"), 0);
     // The last event cites them, too far up.
     assert_eq!(given.place(), Outcome::Dropped);
     assert_eq!(
