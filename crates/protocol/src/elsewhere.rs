@@ -81,9 +81,9 @@ pub struct Settle {
     pub event_id: String,
     /// Where the last piece ended; `None` to begin with the first.
     pub after: Option<String>,
-    /// Whether what still waits is forgotten instead.
+    /// Whether there are no more pieces: what still waits is forgotten, and what came of the state is put together, some at a time.
     #[serde(default)]
-    pub forget: bool,
+    pub finish: bool,
 }
 
 /// See [`Settle`].

@@ -7,6 +7,7 @@ mod chains;
 mod client_event;
 mod create;
 mod current;
+mod drafts;
 mod dummy;
 mod error;
 mod event_ref;

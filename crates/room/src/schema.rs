@@ -34,6 +34,9 @@ pub(crate) const SCHEMA: &[Migration] = &[&[
     // Predecessors that are not here, of events that were placed behind a gap.
     "CREATE TABLE room_gaps (object INTEGER NOT NULL, missing BLOB NOT NULL, event_id BLOB NOT NULL, \
      PRIMARY KEY (object, missing, event_id)) STRICT, WITHOUT ROWID",
+    // Entries of states before events that were supplied and are not in `room_drafts` yet, in the order of the trie.
+    "CREATE TABLE room_entries (object INTEGER NOT NULL, place BLOB NOT NULL, key BLOB NOT NULL, event_id BLOB NOT NULL, \
+     kind TEXT NOT NULL, state_key TEXT NOT NULL, PRIMARY KEY (object, place, key)) STRICT, WITHOUT ROWID",
     // States before events, as far as they were supplied.
     "CREATE TABLE room_drafts (object INTEGER NOT NULL, event_id BLOB NOT NULL, state BLOB NOT NULL, \
      PRIMARY KEY (object, event_id)) STRICT, WITHOUT ROWID",

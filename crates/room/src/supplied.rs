@@ -10,14 +10,13 @@ use selvage_protocol::federation::{Outcome, ReceiveReply, Supply, Verdict};
 use serde::{Deserialize, Serialize};
 
 use crate::accept::Work;
-use crate::error::{forbidden, json, trie};
+use crate::error::{forbidden, json};
 use crate::event_ref;
 use crate::hex;
 use crate::keys;
 use crate::receive::{dropped, finish, verdict};
 use crate::supply::parse;
 use crate::timeline::position;
-use crate::trie::{Change, State};
 
 /// How many waiting events one turn looks at.
 const SETTLED_PER_TURN: u64 = 250;
@@ -49,7 +48,9 @@ pub(crate) fn supply(mut work: Work<'_, '_>, command: &Supply, place: &str) -> R
         }
         verdicts.push(verdict);
     }
-    work.add_to_draft(&place, &state)?;
+    if command.is_state {
+        work.add_to_draft(&place, &state)?;
+    }
     let taken = work.take_ready()?;
     finish(work, verdicts, taken)
 }
@@ -60,12 +61,13 @@ pub(crate) fn settle(mut work: Work<'_, '_>, command: &Settle) -> Result<SettleR
         return Err(forbidden("nothing is known of this room"));
     }
     let place = parse(&command.event_id)?;
-    if command.forget {
+    if command.finish {
         work.forget_all_supplied(&place)?;
+        let more = work.fold_some(&place)?;
         return Ok(SettleReply {
             taken: 0,
             left: 0,
-            next: None,
+            next: more.then(String::new),
         });
     }
     let rows = work.waiting_supply(&place, command.after.as_deref())?;
@@ -91,7 +93,9 @@ pub(crate) fn settle(mut work: Work<'_, '_>, command: &Settle) -> Result<SettleR
     if is_last {
         reply.next = None;
     }
-    work.add_to_draft(&place, &state)?;
+    if !state.is_empty() {
+        work.add_to_draft(&place, &state)?;
+    }
     work.take_ready()?;
     work.finish()?;
     Ok(reply)
@@ -169,25 +173,6 @@ impl Work<'_, '_> {
         }
         let id = Some(received.event().event_id().as_str().to_owned());
         Ok(Err(dropped(id, "the event is of another room".to_owned())))
-    }
-
-    /// Adds state events to what is known of the state before an event.
-    fn add_to_draft(&self, place: &EventId, events: &[Event]) -> Result<(), Failure> {
-        let mut changes = Vec::with_capacity(events.len());
-        for event in events {
-            if self.is_usable_state(event)?
-                && let Some(state_key) = event.state_key()
-            {
-                let change = Change::set(event.kind(), state_key, event.event_id().as_str());
-                changes.push(change.map_err(trie)?);
-            }
-        }
-        if changes.is_empty() {
-            return Ok(());
-        }
-        let state = self.draft(place)?.unwrap_or(State::EMPTY);
-        let state = state.apply(&mut self.view().nodes(), changes).map_err(trie)?;
-        self.write_draft(place, state)
     }
 
     fn write_supplied(&self, event: &Event, command: &Supply, place: &EventId) -> Result<(), Failure> {

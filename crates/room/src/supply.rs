@@ -11,23 +11,23 @@ use selvage_protocol::federation::{
 use serde_json::value::RawValue;
 
 use crate::accept::Work;
-use crate::error::{forbidden, json, not_found, trie};
+use crate::error::{forbidden, json, not_found};
 use crate::event_ref;
 use crate::keys;
-use crate::memory::{self, Head};
+use crate::memory::Head;
 use crate::place::Placing;
 use crate::receive::{finish, verdict};
-use crate::trie::{Change, State};
 
 /// The timer that gives a room up which was fetched and did not come to be.
 pub(crate) const TIMER: &str = "fetched";
 /// How long what was fetched of a room is kept for the next try to join it, in milliseconds.
 const GIVEN_UP_AFTER_MS: u64 = 24 * 3_600_000;
 /// What is fetched of a room before it comes to be.
-const FETCHED: [&str; 6] = [
+const FETCHED: [&str; 7] = [
     "DELETE FROM room_others WHERE object = ?1",
     "DELETE FROM room_citations WHERE object = ?1",
     "DELETE FROM room_drafts WHERE object = ?1",
+    "DELETE FROM room_entries WHERE object = ?1",
     "DELETE FROM room_supplied WHERE object = ?1",
     "DELETE FROM room_nodes WHERE object = ?1",
     "DELETE FROM room_sought WHERE object = ?1",
@@ -91,27 +91,20 @@ pub(crate) fn supply_state(
     if work.memory.head.is_none() {
         return Err(forbidden("nothing is known of this room"));
     }
-    let draft = if command.first { None } else { work.draft(&id)? };
-    let mut changes = Vec::with_capacity(command.state.len());
+    let mut events = Vec::with_capacity(command.state.len());
     let mut missing = Vec::new();
     for state_id in &command.state {
-        let Some(event) = work.view().event(&parse(state_id)?)? else {
-            missing.push(state_id.clone());
-            continue;
-        };
-        if work.is_usable_state(&event)?
-            && let Some(state_key) = event.state_key()
-        {
-            let change = Change::set(event.kind(), state_key, event.event_id().as_str());
-            changes.push(change.map_err(trie)?);
+        match work.view().event(&parse(state_id)?)? {
+            Some(event) => events.push(event),
+            None => missing.push(state_id.clone()),
         }
     }
-    if !missing.is_empty() {
-        return Ok(SupplyStateReply { missing });
+    if missing.is_empty() {
+        if command.first {
+            work.begin_draft(&id)?;
+        }
+        work.add_to_draft(&id, &events)?;
     }
-    let state = draft.unwrap_or(State::EMPTY);
-    let state = state.apply(&mut work.view().nodes(), changes).map_err(trie)?;
-    work.write_draft(&id, state)?;
     Ok(SupplyStateReply { missing })
 }
 
@@ -146,7 +139,7 @@ impl Work<'_, '_> {
             return Ok(verdict(&event, Outcome::Known, None));
         }
         let needs = self.needs(&checked)?;
-        let supplied = self.draft(id)?;
+        let supplied = self.supplied_state(id)?;
         if !needs.auth.is_empty() || (supplied.is_none() && !needs.prev.is_empty()) {
             let why = "the state before the event was not supplied, or auth events are not here";
             return Ok(verdict(&event, Outcome::Dropped, Some(why.to_owned())));
@@ -221,28 +214,5 @@ impl Work<'_, '_> {
         });
         memory.forget();
         Ok(())
-    }
-
-    pub(crate) fn draft(&self, id: &EventId) -> Result<Option<State>, Fault> {
-        let sql = "SELECT state FROM room_drafts WHERE object = ?1 AND event_id = ?2";
-        let packed = event_ref::pack(id.as_str());
-        let row = self.turn.row(sql, &[Param::Blob(&packed)])?;
-        row.map(|mut row| memory::state(&row.blob(0)?)).transpose()
-    }
-
-    pub(crate) fn write_draft(&self, id: &EventId, state: State) -> Result<(), Failure> {
-        let sql = "INSERT OR REPLACE INTO room_drafts (object, event_id, state) VALUES (?1, ?2, ?3)";
-        let packed = event_ref::pack(id.as_str());
-        let root = state.root();
-        Ok(self
-            .turn
-            .write(sql, &[Param::Blob(&packed), Param::Blob(root.as_bytes())])?)
-    }
-
-    fn forget_draft(&self, id: &EventId) -> Result<(), Failure> {
-        let sql = "DELETE FROM room_drafts WHERE object = ?1 AND event_id = ?2";
-        Ok(self
-            .turn
-            .write(sql, &[Param::Blob(&event_ref::pack(id.as_str()))])?)
     }
 }

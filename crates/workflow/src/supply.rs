@@ -152,34 +152,24 @@ impl<H: Host> Workflows<H> {
 
     /// Has the room take in what came before what authorises it. What is left after that is left out.
     pub(crate) async fn settle(&self, target: Target<'_>) -> Result<(), AskError> {
-        let mut passes = 0..SETTLE_PASSES_MAX;
-        let mut left = 0;
-        while passes.next().is_some() {
-            let taken;
-            (taken, left) = self.settle_once(target).await?;
+        for _ in 0..SETTLE_PASSES_MAX {
+            let (taken, left) = self.go_through(target, false).await?;
             if left == 0 || taken == 0 {
                 break;
             }
         }
-        if left > 0 {
-            let forget = Settle {
-                event_id: target.event.as_str().to_owned(),
-                after: None,
-                forget: true,
-            };
-            self.ask(room_key(target.room_id.as_str()), forget).await?;
-        }
+        self.go_through(target, true).await?;
         Ok(())
     }
 
     /// One pass through what waits: how much was taken in, and how much is left.
-    async fn settle_once(&self, target: Target<'_>) -> Result<(u64, u64), AskError> {
+    async fn go_through(&self, target: Target<'_>, finish: bool) -> Result<(u64, u64), AskError> {
         let (mut taken, mut left, mut after) = (0, 0, None);
         loop {
             let settle = Settle {
                 event_id: target.event.as_str().to_owned(),
                 after,
-                forget: false,
+                finish,
             };
             let reply = self.ask(room_key(target.room_id.as_str()), settle).await?;
             taken += reply.taken;

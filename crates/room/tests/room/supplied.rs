@@ -85,7 +85,7 @@ impl Given {
             let settle = Settle {
                 event_id: self.last_id(),
                 after,
-                forget: false,
+                finish: false,
             };
             let reply: SettleReply = self.server.ask(&self.room, settle).unwrap();
             taken += reply.taken;
@@ -145,6 +145,9 @@ fn a_state_that_comes_the_wrong_way_round_is_taken_in_one_go() {
             STATE_EVENTS - 1
         );
         assert_eq!(given.rows("SELECT 1 FROM room_supplied"), 0);
+        assert_eq!(given.rows("SELECT 1 FROM room_entries"), 0);
+        let nodes = given.rows("SELECT 1 FROM room_nodes");
+        assert!(nodes < STATE_EVENTS, "{nodes} nodes: hardly any is written twice");
         let ask = GetState {
             viewer: viewer(creator().as_str()),
         };
@@ -170,12 +173,12 @@ fn what_lacks_its_auth_events_waits_for_nothing() {
     assert!(left >= 100, "{left} wait");
     let again = given.settle();
     assert_eq!(again, (0, left), "going on changes nothing");
-    let forget = Settle {
+    let finish = Settle {
         event_id: given.last_id(),
         after: None,
-        forget: true,
+        finish: true,
     };
-    given.server.ask(&given.room, forget).unwrap();
+    given.server.ask(&given.room, finish).unwrap();
     assert_eq!(given.rows("SELECT 1 FROM room_supplied"), 0);
     // The last event cites them, too far up.
     assert_eq!(given.place(), Outcome::Dropped);
@@ -209,6 +212,7 @@ fn what_was_fetched_in_vain_is_forgotten() {
         "SELECT 1 FROM room_supplied",
         "SELECT 1 FROM room_nodes",
         "SELECT 1 FROM room_drafts",
+        "SELECT 1 FROM room_entries",
         "SELECT 1 FROM room_citations",
     ] {
         assert_eq!(given.rows(table), 0, "{table}");
