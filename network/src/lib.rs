@@ -108,6 +108,7 @@ impl Network {
             key_id: format!("ed25519:{number}"),
             seed: URL_SAFE_NO_PAD.encode(seed),
             mac_key: URL_SAFE_NO_PAD.encode([number; 32]),
+            old_keys: Vec::new(),
         };
         let mut settings = Settings::new(name.parse().expect("a server name"));
         settings.registration = Registration::Open;

@@ -20,6 +20,9 @@ pub struct IdentityReply {
     pub seed: String,
     /// 32 bytes for message authentication codes of the server's own (sessions, nonces), url-safe base64 without padding.
     pub mac_key: String,
+    /// The keys that the server signed with before: they verify its own events of their time.
+    #[serde(default)]
+    pub old_keys: Vec<OldKey>,
 }
 
 /// The keys that the server signed with before.
@@ -35,6 +38,18 @@ pub struct OldKey {
     pub public_key: String,
     /// When the server stopped signing with it, in milliseconds since 1970.
     pub expired_ts: u64,
+}
+
+/// Makes another signing key. The server signs with it from the next time on that its data are opened ([`Identity`]), and goes on
+/// publishing the one before.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RotateKey {}
+
+/// See [`RotateKey`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RotateKeyReply {
+    /// The new key's id.
+    pub key_id: String,
 }
 
 /// Makes a token that lets people register where registration asks for one.
@@ -76,6 +91,7 @@ commands!(
     ServerCommand {
         Identity => IdentityReply,
         OldKeys => Vec<OldKey>,
+        RotateKey => RotateKeyReply,
         CreateRegistrationToken => CreateRegistrationTokenReply,
         CheckRegistrationToken => bool,
         UseRegistrationToken => (),

@@ -1,6 +1,7 @@
 //! Sending events: messages, state, redactions.
 
-use selvage_event::{EventId, Map, Membership, UserId};
+use selvage_event::acl::ACL_TYPE;
+use selvage_event::{EventId, Map, Membership, ServerAcl, UserId};
 use selvage_object::{Failure, Refusal};
 use selvage_protocol::errcode;
 use selvage_protocol::room::{Send, SendReply};
@@ -28,6 +29,7 @@ pub(crate) fn send(mut work: Work<'_, '_>, command: &Send) -> Result<SendReply, 
         return Ok(reply(&same));
     }
     redact::check(&work, &draft)?;
+    check_own_acl(&work, &draft)?;
     let event = work.send(draft)?;
     if let Some(txn) = &txn {
         txns::remember(&mut work, command, txn)?;
@@ -67,6 +69,16 @@ fn draft(command: &Send, txn: Option<String>) -> Result<Draft, Failure> {
         origin_server_ts: command.origin_server_ts,
         txn,
     })
+}
+
+/// Refuses to shut this very server out of the room: its users could not even undo it.
+fn check_own_acl(work: &Work<'_, '_>, draft: &Draft) -> Result<(), Refusal> {
+    let is_acl = draft.kind == ACL_TYPE && draft.state_key.as_deref() == Some("");
+    if !is_acl || ServerAcl::new(&draft.content).allows(&work.room.identity.server_name) {
+        return Ok(());
+    }
+    let message = "this would not let your own server take part in the room";
+    Err(Refusal::new(errcode::INVALID_PARAM, message))
 }
 
 /// The current state event, when a member's draft says just the same: setting state to what it is changes nothing.

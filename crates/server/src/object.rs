@@ -40,6 +40,7 @@ impl Object for ServerObject {
         match command {
             ServerCommand::Identity(command) => reply(&identity::identity(turn, &command)?),
             ServerCommand::OldKeys(_) => reply(&old_keys::old_keys(turn)?),
+            ServerCommand::RotateKey(_) => reply(&old_keys::rotate(turn)?),
             ServerCommand::CreateRegistrationToken(command) => reply(&tokens::create(turn, &command)?),
             ServerCommand::CheckRegistrationToken(command) => reply(&tokens::check(turn, &command.token)?),
             ServerCommand::UseRegistrationToken(command) => reply(&tokens::spend(turn, &command)?),

@@ -7,6 +7,8 @@ pub(crate) const SCHEMA: &[Migration] = &[FIRST, OLD_KEYS];
 const OLD_KEYS: Migration = &[
     "CREATE TABLE server_old_keys (object INTEGER NOT NULL, key_id TEXT NOT NULL, public_key TEXT NOT NULL, \
      expired_ts INTEGER NOT NULL, PRIMARY KEY (object, key_id)) STRICT, WITHOUT ROWID",
+    // The key that the server signs with from the next start on.
+    "CREATE TABLE server_next_key (object INTEGER PRIMARY KEY, key_id TEXT NOT NULL, seed BLOB NOT NULL) STRICT",
 ];
 
 const FIRST: Migration = &[

@@ -8,7 +8,7 @@
 )]
 
 use selvage_protocol::server::{
-    CheckRegistrationToken, CreateRegistrationToken, Identity, UseRegistrationToken,
+    CheckRegistrationToken, CreateRegistrationToken, Identity, OldKeys, RotateKey, UseRegistrationToken,
 };
 use selvage_protocol::server_key;
 use selvage_sim::asks::errcode;
@@ -37,6 +37,25 @@ fn the_identity_is_made_once_and_serves_one_name() {
     assert_eq!(identity(&mut server, "test").unwrap(), first);
     assert_eq!(errcode(identity(&mut server, "other")), "M_INVALID_PARAM");
     assert_eq!(identity(&mut server, "test").unwrap(), first);
+}
+
+/// spec: `server-server-api §publishing-keys`
+#[test]
+fn a_new_key_counts_from_the_next_start_and_the_old_one_stays_published() {
+    let mut server = server();
+    let first = identity(&mut server, "test").unwrap();
+    let unused = server.ask(&server_key(), RotateKey {}).unwrap().key_id;
+    let next = server.ask(&server_key(), RotateKey {}).unwrap().key_id;
+    assert!(next != first.0 && next != unused);
+    assert_eq!(server.ask(&server_key(), OldKeys {}).unwrap().len(), 0);
+    server.restart();
+    let second = identity(&mut server, "test").unwrap();
+    assert_eq!((second.0.as_str(), &second.2), (next.as_str(), &first.2));
+    assert_ne!(second.1, first.1);
+    assert_eq!(identity(&mut server, "test").unwrap(), second);
+    let old = server.ask(&server_key(), OldKeys {}).unwrap();
+    assert_eq!((old.len(), old[0].key_id.as_str()), (1, first.0.as_str()));
+    assert_eq!((old[0].public_key.len(), old[0].expired_ts), (43, server.now().0));
 }
 
 #[test]

@@ -76,7 +76,11 @@ impl Opened {
     pub fn open(directory: Directory, settings: &Settings) -> Result<Self, ServerError> {
         let (path, name) = (directory.path(), directory.server_name().clone());
         let identity = identity::load(path, directory.placement(), &name)?;
-        let kinds = kinds::all(name.clone(), identity::signing_key(&identity)?);
+        let kinds = kinds::all(
+            name.clone(),
+            identity::signing_key(&identity)?,
+            identity.old_keys.clone(),
+        );
         let metrics = Arc::new(Metrics::default());
         let shards = ShardPool::start(path, directory.shards(), &kinds, &metrics)?;
         let remotes = Remotes::new(&settings.outgoing, settings.gateway.federation.clone())?;

@@ -239,6 +239,17 @@ fn commands_work_with_and_without_a_running_server() {
             .is_empty()
     );
     assert_eq!(ok(&["check"]), "the data are sound\n");
+    let keys = |server: &Server| {
+        let reply = request(server.address(), "GET", "/_matrix/key/v2/server", None, "").unwrap();
+        reply.body
+    };
+    let before = keys(&server);
+    let rotated = ok(&["key", "rotate"]);
+    let key_id = rotated
+        .split(' ')
+        .find(|word| word.starts_with("ed25519:"))
+        .unwrap();
+    assert!(!before.contains(key_id) && !keys(&server).contains(key_id));
     server.stop();
     assert_eq!(ok(&["check"]), "the data are sound\n");
     assert!(!ok(&["token", "create"]).trim().is_empty());

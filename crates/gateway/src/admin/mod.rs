@@ -3,7 +3,7 @@
 pub mod accounts;
 mod shared_secret;
 
-use selvage_protocol::server::CreateRegistrationToken;
+use selvage_protocol::server::{CreateRegistrationToken, RotateKey};
 use selvage_protocol::server_key;
 
 use crate::router::Routes;
@@ -25,4 +25,12 @@ pub async fn create_registration_token<H: Host>(
 ) -> Result<String, ApiError> {
     let command = CreateRegistrationToken { uses, expires_ms };
     Ok(gateway.ask(server_key(), command).await?.token)
+}
+
+/// Makes another signing key, with which the server signs from its next start on; returns the key's id.
+///
+/// # Errors
+/// When the server object cannot be asked.
+pub async fn rotate_key<H: Host>(gateway: &Gateway<H>) -> Result<String, ApiError> {
+    Ok(gateway.ask(server_key(), RotateKey {}).await?.key_id)
 }

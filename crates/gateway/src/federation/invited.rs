@@ -134,6 +134,10 @@ async fn check_shown<H: Host>(gateway: &Gateway<H>, invite: &Event, shown: &[Jso
     if version < PROVEN_FROM {
         return Ok(());
     }
+    // Each may be signed by another server, whose keys would be fetched.
+    if shown.len() > SHOWN_MAX {
+        return Err(ApiError::invalid_param("invite_room_state shows too much"));
+    }
     let keys = gateway.workflows().keys_of(shown, version).await;
     let mut has_create = false;
     for json in shown {

@@ -33,6 +33,7 @@ pub(crate) fn identity() -> IdentityReply {
         key_id: KEY_ID.to_owned(),
         seed: URL_SAFE_NO_PAD.encode(SEED),
         mac_key: URL_SAFE_NO_PAD.encode([8; 32]),
+        old_keys: Vec::new(),
     }
 }
 

@@ -39,6 +39,8 @@ pub enum Command {
         /// When it ends, in milliseconds since 1970; `None` for never.
         expires_ms: Option<u64>,
     },
+    /// Makes another signing key.
+    RotateKey,
     /// Reads all data.
     Check,
 }
@@ -78,6 +80,9 @@ pub async fn run(gateway: &Gateway<NativeHost>, command: Command) -> Reply {
         Command::CreateToken { uses, expires_ms } => {
             admin::create_registration_token(gateway, uses, expires_ms).await
         }
+        Command::RotateKey => admin::rotate_key(gateway)
+            .await
+            .map(|key_id| format!("the server signs with {key_id} from its next start on")),
         Command::Check => {
             return match gateway.host().check().await {
                 Ok(problems) => Reply::Problems(problems),

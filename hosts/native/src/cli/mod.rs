@@ -32,6 +32,9 @@ enum Command {
     /// Make registration tokens, whether the server runs or not
     #[command(subcommand)]
     Token(operate::TokenCommand),
+    /// Change the key that the server signs with
+    #[command(subcommand)]
+    Key(operate::KeyCommand),
     /// Verify a data directory, whether the server runs or not
     Check(operate::CheckCommand),
 }
@@ -50,6 +53,7 @@ pub fn run() -> ExitCode {
         Command::Serve(options) => serve::run(*options),
         Command::User(command) => operate::user(command),
         Command::Token(command) => operate::token(command),
+        Command::Key(command) => operate::key(command),
         Command::Check(command) => operate::check(&command),
     };
     result.unwrap_or_else(fail)

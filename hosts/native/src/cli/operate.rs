@@ -1,4 +1,4 @@
-//! `selvage user`, `selvage token` and `selvage check`.
+//! `selvage user`, `selvage token`, `selvage key` and `selvage check`.
 
 use std::process::ExitCode;
 
@@ -62,6 +62,15 @@ pub(super) enum TokenCommand {
         /// When it ends, in hours from now [default: never]
         #[arg(long, value_name = "HOURS")]
         hours: Option<u64>,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyCommand {
+    /// Make another signing key, for the next start of the server; other servers go on knowing the one before
+    Rotate {
         #[command(flatten)]
         common: Common,
     },
@@ -136,6 +145,11 @@ pub(super) fn token(command: TokenCommand) -> CommandResult {
     let TokenCommand::Create { uses, hours, common } = command;
     let expires_ms = hours.map(|hours| clock::now().plus_ms(hours.saturating_mul(MS_PER_HOUR)).0);
     run(common.into(), Command::CreateToken { uses, expires_ms })
+}
+
+pub(super) fn key(command: KeyCommand) -> CommandResult {
+    let KeyCommand::Rotate { common } = command;
+    run(common.into(), Command::RotateKey)
 }
 
 /// Exits with a failure when something is wrong with the data.

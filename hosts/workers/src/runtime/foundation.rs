@@ -73,7 +73,7 @@ impl Foundation {
     fn room_identity(&self) -> Result<room::Identity, Fault> {
         let identity = self.identity.as_ref().ok_or_else(|| damaged("missing"))?;
         let (name, key) = signer(&self.deployment, identity)?;
-        Ok(room::Identity::new(name, key))
+        Ok(room::Identity::new(name, key).with_old_keys(&identity.old_keys))
     }
 
     /// The objects of a class.

@@ -137,6 +137,20 @@ fn a_server_that_may_not_take_part_does_not_join() {
     assert_eq!(scene.membership(EVE), "");
 }
 
+/// D8
+#[test]
+fn nobody_shuts_their_own_server_out() {
+    let scene = Scene::new();
+    let path = scene.alice.in_room(&scene.room_id, "state/m.room.server_acl/");
+    for acl in [
+        json!({ "allow": ["*"], "deny": ["example.*"] }),
+        json!({ "allow": ["peer.test"] }),
+    ] {
+        scene.alice.put(&path, acl).refused(400, "M_INVALID_PARAM");
+    }
+    scene.peer.joins(&scene.room_id, EVE);
+}
+
 /// J5: what is sent is the signed membership that the path names, of the server's own user.
 #[test]
 fn only_the_membership_itself_is_taken() {

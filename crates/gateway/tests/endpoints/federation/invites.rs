@@ -217,6 +217,9 @@ fn what_a_newer_room_shows_must_be_its_own() {
             "{what}: {reply}"
         );
     }
+    let many = json!(vec![create.json.clone(); 64]);
+    let body = json!({ "room_version": "12", "event": invite.json, "invite_room_state": many });
+    send(&peer, &room_id, &invite, &body).refused(400, "M_INVALID_PARAM");
     assert_eq!(alice.sync("timeout=0")["rooms"]["invite"][&room_id], Value::Null);
     let state = json!([create.json, name(&room_id)]);
     let body = json!({ "room_version": "12", "event": invite.json, "invite_room_state": state });

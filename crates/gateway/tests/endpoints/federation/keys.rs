@@ -32,6 +32,31 @@ fn this_servers_key_is_published_and_signed() {
     assert_eq!(document["valid_until_ts"], client.house().now().0 + 24 * HOUR_MS);
 }
 
+/// spec: `server-server-api §publishing-keys`: what was signed with a key of before stays signed.
+#[test]
+fn the_keys_of_before_are_published() {
+    use futures_util::FutureExt as _;
+    use selvage_protocol::server::{Identity, RotateKey};
+    let client = Client::new();
+    let workflows = client.gateway.workflows();
+    let identity = || {
+        let ask = Identity {
+            server_name: SERVER.to_owned(),
+        };
+        let asked = workflows.ask(selvage_protocol::server_key(), ask);
+        asked.now_or_never().unwrap().unwrap().key_id
+    };
+    let first = identity();
+    let rotate = workflows.ask(selvage_protocol::server_key(), RotateKey {});
+    rotate.now_or_never().unwrap().unwrap();
+    assert_ne!(identity(), first);
+    let document = client.send("GET", "/_matrix/key/v2/server", "").ok();
+    let old = &document["old_verify_keys"][&first];
+    use selvage_gateway::Host as _;
+    assert_eq!(old["expired_ts"], client.house().now().0);
+    assert_eq!(old["key"].as_str().unwrap().len(), 43);
+}
+
 /// B1, B2: a document that does not prove itself is not believed.
 #[test]
 fn documents_that_do_not_prove_themselves_are_not_believed() {

@@ -226,7 +226,7 @@ impl Room {
             .unwrap();
         // What a join cites beside create, power levels and a membership are the join rules: no other event does.
         let rules = self.id_of(rules);
-        auth_events.retain(|id| *id != Value::from(rules.as_str()));
+        auth_events.retain(|id| id.as_str() != Some(rules.as_str()));
         auth_events.retain(|id| {
             let event = self
                 .state
