@@ -17,7 +17,10 @@ fn headers(values: &[&str]) -> HeaderMap {
     headers
 }
 
-fn read(values: &[&str]) -> Result<(String, Option<String>, Vec<(String, String)>), XMatrixError> {
+/// Origin, destination, and the signatures by key.
+type Read = (String, Option<String>, Vec<(String, String)>);
+
+fn read(values: &[&str]) -> Result<Read, XMatrixError> {
     XMatrix::from_headers(&headers(values)).map(|read| {
         let destination = read.destination.map(|name| name.to_string());
         (
