@@ -55,8 +55,10 @@ fn go<P: Plan>(search: &Search) -> ExitCode {
     let Search { seeds, from, .. } = *search;
     for seed in from..from.saturating_add(seeds) {
         let plan = P::of(seed);
-        if plan.run().failure.is_some() {
-            return report(seed, &plan);
+        if let Some((at, wrong)) = plan.run().failure {
+            let wrong = wrong.lines().next().unwrap_or_default();
+            println!("seed {seed} fails at step {at}: {wrong}");
+            return report(&plan);
         }
         if (seed + 1).is_multiple_of(TELL_EVERY) {
             eprintln!("up to seed {seed}: nothing wrong");
@@ -66,8 +68,7 @@ fn go<P: Plan>(search: &Search) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn report<P: Plan>(seed: u64, plan: &P) -> ExitCode {
-    println!("seed {seed} fails");
+fn report<P: Plan>(plan: &P) -> ExitCode {
     let (small, verdict) = shrink(plan);
     for line in small.lines() {
         println!("{line}");

@@ -90,11 +90,27 @@ impl Work<'_, '_> {
         Ok(self.turn.row(sql, &[])?.is_some())
     }
 
-    /// Whether something that is here follows this event, which is not here yet.
+    /// Whether something in the timeline follows this event, which is not here yet. What was refused or failed softly follows
+    /// nothing: else anybody could keep an event from becoming a forward extremity.
     pub(crate) fn is_followed(&self, id: &EventId) -> Result<bool, Fault> {
-        let sql = "SELECT 1 FROM room_gaps WHERE object = ?1 AND missing = ?2 LIMIT 1";
+        let sql = "SELECT 1 FROM room_gaps AS g JOIN room_events AS e \
+                   ON e.object = g.object AND e.event_id = g.event_id \
+                   WHERE g.object = ?1 AND g.missing = ?2 LIMIT 1";
         let packed = event_ref::pack(id.as_str());
         Ok(self.turn.row(sql, &[Param::Blob(&packed)])?.is_some())
+    }
+
+    /// An event of the timeline follows one that is not in it: what is missing before that one is missing before it too.
+    pub(crate) fn take_over_gaps(&self, of: &EventId, by: &EventId) -> Result<(), Failure> {
+        let sql = "SELECT missing FROM room_gaps WHERE object = ?1 AND event_id = ?2";
+        let of = event_ref::pack(of.as_str());
+        let by = event_ref::pack(by.as_str());
+        for mut row in self.turn.rows(sql, &[Param::Blob(&of)])? {
+            let sql = "INSERT OR IGNORE INTO room_gaps (object, missing, event_id) VALUES (?1, ?2, ?3)";
+            self.turn
+                .write(sql, &[Param::Blob(&row.blob(0)?), Param::Blob(&by)])?;
+        }
+        Ok(())
     }
 
     /// Marks that predecessors of an event are not here.
@@ -110,11 +126,12 @@ impl Work<'_, '_> {
 
     /// A predecessor that was missing has come.
     pub(crate) fn close_gap(&self, id: &EventId) -> Result<(), Failure> {
-        if !self.is_followed(id)? {
+        let packed = event_ref::pack(id.as_str());
+        let sql = "SELECT 1 FROM room_gaps WHERE object = ?1 AND missing = ?2 LIMIT 1";
+        if self.turn.row(sql, &[Param::Blob(&packed)])?.is_none() {
             return Ok(());
         }
         let sql = "DELETE FROM room_gaps WHERE object = ?1 AND missing = ?2";
-        let packed = event_ref::pack(id.as_str());
         Ok(self.turn.write(sql, &[Param::Blob(&packed)])?)
     }
 }

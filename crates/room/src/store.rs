@@ -187,7 +187,7 @@ impl Work<'_, '_> {
 
     /// The events that an event follows: its predecessors, and those of predecessors that are no extremities because they
     /// were rejected or failed softly.
-    fn superseded(&self, head: &Head, event: &Event) -> Result<BTreeSet<EventId>, Fault> {
+    fn superseded(&self, head: &Head, event: &Event) -> Result<BTreeSet<EventId>, Failure> {
         let mut superseded = BTreeSet::new();
         let mut open: Vec<EventId> = event.prev_events().to_vec();
         while let Some(id) = open.pop() {
@@ -196,6 +196,7 @@ impl Work<'_, '_> {
                 continue;
             }
             if let Some(other) = self.view().other(&id)? {
+                self.take_over_gaps(&id, event.event_id())?;
                 open.extend_from_slice(other.event.prev_events());
             }
         }

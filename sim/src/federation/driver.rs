@@ -54,7 +54,7 @@ pub(crate) trait Ports {
     fn sign(&self, template: &Json) -> Option<Json>;
     /// The id of an event; `None` when it is no event.
     fn event_id(&self, event: &Json) -> Option<String>;
-    /// Told of each event that was placed behind a gap.
+    /// Told of each event that is about to be placed behind a gap.
     fn placed(&mut self, event_id: &str);
 }
 
@@ -306,14 +306,10 @@ fn place_by_state(
         keys: ports.keys(),
         history_before,
     };
+    // Noted first: the server may die when it has placed the event.
+    ports.placed(&event_id);
     let placed = answer(ports.room(place))?;
     let outcome = placed.and_then(|reply| reply.verdicts.first().map(|verdict| verdict.outcome));
-    if matches!(
-        outcome,
-        Some(Outcome::Accepted | Outcome::SoftFailed | Outcome::Rejected)
-    ) {
-        ports.placed(&event_id);
-    }
     Ok(outcome.is_some_and(|outcome| outcome != Outcome::Dropped))
 }
 

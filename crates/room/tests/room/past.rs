@@ -222,3 +222,38 @@ fn a_redacted_copy_that_comes_first_gives_way_to_the_whole() {
     server.restart();
     assert_eq!(content(&remote, &mut server, &id)["name"], "placed");
 }
+
+/// Found by the simulator: whoever sent an event without power after one that had not come yet, and told the state before it,
+/// kept that one from becoming a forward extremity, and its state from the room (spec: server-server-api §rejection).
+#[test]
+fn what_is_refused_behind_a_gap_keeps_nothing_from_the_room() {
+    let (mut remote, mut server) = entered(RoomVersion::V11);
+    let (creator, early) = (remote.user("creator"), remote.user("early"));
+    let honest = remote.message(&creator, "the room goes on");
+    remote.state_event(&early, "m.room.topic", "", json!({ "topic": "mine" }));
+    let (id, refused) = remote.sent.last().expect("it was sent").clone();
+    let supply = SupplyState {
+        event_id: id.as_str().to_owned(),
+        first: true,
+        state: remote.state_before_last(),
+    };
+    let supplied = server.ask(&remote.room(), supply).expect("state is supplied");
+    assert!(supplied.missing.is_empty(), "{supplied:?}");
+    let place = Place {
+        origin: REMOTE.to_owned(),
+        event: refused,
+        keys: remote.keys(),
+        history_before: None,
+    };
+    let placed = server.ask(&remote.room(), place).expect("the event is placed");
+    assert_eq!(placed.verdicts[0].outcome, Outcome::Rejected);
+    let taken = receive(&remote, &mut server, &[honest], None);
+    assert_eq!(taken.verdicts[0].outcome, Outcome::Accepted);
+    let missing = server
+        .ask(&remote.room(), Missing {})
+        .expect("the room says what it lacks");
+    assert_eq!(
+        missing.extremities,
+        [taken.verdicts[0].event_id.clone().expect("an id")]
+    );
+}
