@@ -41,6 +41,8 @@ pub(crate) fn join(disk: &mut Disk, remote: &RemoteRoom) {
             Supply {
                 events,
                 keys: remote.keys(),
+                place: None,
+                is_state: false,
             },
         );
     }
