@@ -91,6 +91,18 @@ impl Work<'_, '_> {
         Ok(row.map(|row| row.optional_integer(0)).transpose()?.flatten())
     }
 
+    /// Whether an event follows something at a position or after it. Then it does not lie before that position, though it came
+    /// with a page of the past, whose sender can put anything in.
+    pub(crate) fn follows_from(&self, event: &Event, limit: i64) -> Result<bool, Fault> {
+        for prev in event.prev_events() {
+            let stored = self.view().stored_by_id(prev.as_str())?;
+            if stored.is_some_and(|stored| stored.pos >= limit) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// An event that something held follows has got its place: what it follows is no forward extremity any more.
     pub(crate) fn supersede(&mut self, step: &Step<'_>) -> Result<(), Failure> {
         let superseded = self.extremities_before(step.event)?;

@@ -61,7 +61,7 @@ pub(crate) enum Placed {
 }
 
 impl Work<'_, '_> {
-    /// How a received event is placed: among the past, if it is known to lie there. `followed_at` is what
+    /// How a received event is placed: among the past, if it is known to lie there, or came with it and follows nothing newer. `followed_at` is what
     /// [`Self::followed_at`] says of it.
     pub(crate) fn placing(
         &self,
@@ -71,6 +71,11 @@ impl Work<'_, '_> {
     ) -> Result<Placing<'static>, Fault> {
         let mut placing = Placing::received(history_before.or(followed_at));
         placing.is_followed = followed_at.is_some();
+        if let Some(limit) = history_before.filter(|_| !placing.is_followed)
+            && self.follows_from(event, limit)?
+        {
+            placing.history_before = None;
+        }
         if placing.history_before.is_none() && self.has_gaps()? {
             placing.history_before = self.gap_after(event)?;
         }

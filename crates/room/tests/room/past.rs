@@ -257,3 +257,29 @@ fn what_is_refused_behind_a_gap_keeps_nothing_from_the_room() {
         [taken.verdicts[0].event_id.clone().expect("an id")]
     );
 }
+
+/// Found by the simulator: whoever was asked for a page of the past could put a new event of anybody into it, and it was no news
+/// and no forward extremity.
+#[test]
+fn a_new_event_in_a_page_of_the_past_is_new() {
+    let (mut remote, mut server) = entered(RoomVersion::V11);
+    let creator = remote.user("creator");
+    let mut page = events(&remote);
+    page.push(remote.message(&creator, "news"));
+    let taken = receive(&remote, &mut server, &page, Some(1));
+    let id = taken
+        .verdicts
+        .last()
+        .and_then(|verdict| verdict.event_id.clone())
+        .expect("an id");
+    let missing = server
+        .ask(&remote.room(), Missing {})
+        .expect("the room says what it lacks");
+    assert_eq!(missing.extremities, [id.clone()]);
+    let ask = GetEvent {
+        viewer: viewer(creator.as_str()),
+        event_id: id,
+    };
+    let shown = server.ask(&remote.room(), ask).expect("the event is shown");
+    assert_eq!(shown.pos, 2);
+}
