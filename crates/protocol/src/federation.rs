@@ -105,8 +105,6 @@ pub struct MissingReply {
     pub events: Vec<MissingEvent>,
     /// The forward extremities: where what is held ends.
     pub extremities: Vec<String>,
-    /// The least depth among the extremities.
-    pub min_depth: i64,
     /// The room version.
     #[serde(default)]
     pub version: String,

@@ -40,7 +40,6 @@ pub(crate) fn missing(view: View<'_>) -> Result<MissingReply, Failure> {
         // One that is needed as a predecessor must come with its place.
         known.is_auth &= is_auth;
     }
-    let depths = head.extremities.iter().map(|extremity| extremity.depth);
     Ok(MissingReply {
         events: events.into_values().collect(),
         extremities: head
@@ -48,7 +47,6 @@ pub(crate) fn missing(view: View<'_>) -> Result<MissingReply, Failure> {
             .iter()
             .map(|extremity| extremity.id.as_str().to_owned())
             .collect(),
-        min_depth: depths.min().unwrap_or(0),
         version: head.version.as_str().to_owned(),
         servers: standing::servers(view)?,
     })

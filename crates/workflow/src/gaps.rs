@@ -34,12 +34,12 @@ const ANSWER_MAX_BYTES: usize = 8 * 1024 * 1024;
 /// The most forward extremities that are named as what is here.
 const EARLIEST_MAX: usize = 20;
 
+/// Without `min_depth`: what others did while they were not reached lies as deep as what was done here meanwhile.
 #[derive(Serialize)]
 struct Between<'a> {
     earliest_events: &'a [String],
     latest_events: &'a [&'a str],
     limit: usize,
-    min_depth: i64,
 }
 
 #[derive(Deserialize)]
@@ -156,7 +156,6 @@ impl<H: Host> Workflows<H> {
             earliest_events: &earliest.collect::<Vec<_>>(),
             latest_events: &run.latest(wanted),
             limit: EVENTS_MAX,
-            min_depth: run.missing.min_depth.max(0),
         };
         let body = to_raw_value(&between).map_err(|error| WorkflowError::misbehaved(server, error))?;
         let at = path(
