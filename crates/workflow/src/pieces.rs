@@ -239,8 +239,9 @@ impl Scan {
         false
     }
 
+    /// Whether a number or a word ends before this byte, which is none of theirs.
     const fn ends_before(&self, byte: u8) -> bool {
-        self.is_scalar && (byte.is_ascii_whitespace() || matches!(byte, b',' | b']' | b'}'))
+        self.is_scalar && !(byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.'))
     }
 
     const fn ends_with(&mut self, byte: u8) -> bool {
