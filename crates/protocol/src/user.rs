@@ -382,6 +382,10 @@ pub struct OutOfBand {
     /// Whether invites are counted.
     #[serde(default)]
     pub rate_limited: bool,
+    /// For a leave that another server tells: the events that authorise it. It ends the invite that is among them and no
+    /// later one, which may have come first.
+    #[serde(default)]
+    pub ends: Option<Vec<String>>,
 }
 
 /// See [`OutOfBand`].

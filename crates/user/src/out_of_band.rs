@@ -49,6 +49,10 @@ fn is_news(before: Option<&Room>, command: &OutOfBand, user_id: &str) -> Result<
     if source.event_id == command.source.event_id || (ends && room.membership == Membership::Leave) {
         return Ok(false);
     }
+    let is_among = |ended: &Vec<String>| ended.contains(&source.event_id);
+    if ends && !command.ends.as_ref().is_none_or(is_among) {
+        return Ok(false);
+    }
     // A knock is ended by the user alone, since nobody here can tell who else may.
     let by = command.source.sender.as_str();
     let by_inviter = room.membership == Membership::Invite && by == source.sender;

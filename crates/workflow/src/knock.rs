@@ -65,6 +65,7 @@ impl<H: Host> Workflows<H> {
             },
             stripped_state,
             rate_limited: false,
+            ends: None,
         };
         Ok(self.ask(user_key(entrant.user_id.as_str()), knocked).await?)
     }

@@ -43,6 +43,7 @@ impl<H: Host> Workflows<H> {
             source,
             stripped_state: Vec::new(),
             rate_limited: false,
+            ends: None,
         };
         Ok(self.ask(user_key(entrant.user_id.as_str()), left).await?)
     }

@@ -184,6 +184,7 @@ async fn tell<H: Host>(
         },
         stripped_state: stripped(&shown),
         rate_limited: gateway.settings().rate_limits,
+        ends: None,
     };
     Ok(gateway.ask_user(user_id, command).await?)
 }

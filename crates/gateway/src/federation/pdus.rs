@@ -167,12 +167,14 @@ async fn rescind<H: Host>(
         event_id: event.event_id().as_str().to_owned(),
         version: event.room_version().as_str().to_owned(),
     };
+    let ended = event.auth_events().iter().map(|id| id.as_str().to_owned());
     let leave = OutOfBand {
         room_id: room_id.as_str().to_owned(),
         membership: Membership::Leave,
         source,
         stripped_state: Vec::new(),
         rate_limited: false,
+        ends: Some(ended.collect()),
     };
     match gateway.ask_user(&user_id, leave).await.map_err(ApiError::from) {
         Err(error) if error.status.is_client_error() => Ok(None),

@@ -20,6 +20,7 @@ fn told(membership: Membership, sender: &str, event_id: &str) -> OutOfBand {
         },
         stripped_state: vec![raw(&json!({ "type": "m.room.member", "sender": sender }))],
         rate_limited: true,
+        ends: None,
     }
 }
 
@@ -72,6 +73,21 @@ fn an_invite_is_ended_by_its_sender_or_the_user() {
     user.out_of_band(Membership::Knock, ALICE, "$4").unwrap();
     let others = user.out_of_band(Membership::Leave, INVITER, "$5");
     assert_eq!(errcode(others), "M_FORBIDDEN");
+}
+
+/// An invite that was taken back and made again may come before the leave between the two.
+#[test]
+fn a_leave_ends_the_invite_that_it_cites_and_no_later_one() {
+    let mut user = Fixture::new();
+    user.out_of_band(Membership::Invite, INVITER, "$2").unwrap();
+    let leave = |ended: &str| OutOfBand {
+        ends: Some(vec!["$create".to_owned(), ended.to_owned()]),
+        ..told(Membership::Leave, INVITER, "$3")
+    };
+    user.ask(leave("$1")).unwrap();
+    assert_eq!(user.entries(), 1);
+    user.ask(leave("$2")).unwrap();
+    assert_eq!(user.entries(), 2);
 }
 
 #[test]
