@@ -123,6 +123,13 @@ impl<H: Host> Gateway<H> {
         self.find(method, path).body_limit()
     }
 
+    /// Whether a request is carried out to its end though its client hangs up, so that what was begun for it is ended: a
+    /// server whose transaction is under way is not heard until it is taken in.
+    #[must_use]
+    pub fn outlives_connection(&self, path: &str) -> bool {
+        federation::is_transaction(path)
+    }
+
     /// The id of this server's user of that localpart.
     ///
     /// # Errors

@@ -20,6 +20,7 @@ mod state;
 mod transaction;
 
 pub(crate) use limits::Origins;
+pub(crate) use transaction::is_transaction;
 
 use http::Method;
 use selvage_event::{RoomId, RoomVersion};

@@ -29,9 +29,16 @@ const BUSY_WAIT_MS: u64 = 20_000;
 /// When a server whose transaction waited in vain is to try again, in milliseconds.
 const BUSY_RETRY_MS: u64 = 5_000;
 
+/// Where transactions come in.
+const PATH: &str = "/_matrix/federation/v1/send/{txn_id}";
+
 pub(super) fn routes<H: Host>(routes: &mut Routes<H>) {
-    let template = "/_matrix/federation/v1/send/{txn_id}";
-    routes.at(Method::PUT, template, BODY_MAX_BYTES, send);
+    routes.at(Method::PUT, PATH, BODY_MAX_BYTES, send);
+}
+
+/// Whether this is the path of a transaction.
+pub(crate) fn is_transaction(path: &str) -> bool {
+    path.starts_with(PATH.trim_end_matches("{txn_id}"))
 }
 
 /// A transaction. What its body says of its origin does not count.

@@ -21,7 +21,7 @@ pub(crate) async fn answer(
     let (head, incoming) = request.into_parts();
     let bytes_max = context.gateway.body_limit(&head.method, head.uri.path());
     let response = match body::read(incoming, bytes_max).await {
-        Ok(body) => guarded(&context, Request::from_parts(head, body)).await,
+        Ok(body) => carried_out(&context, Request::from_parts(head, body)).await,
         Err(ReadError::TooLarge) => too_large(),
         Err(error) => return Err(error),
     };
@@ -42,17 +42,32 @@ fn too_large() -> Response<Body> {
     response
 }
 
+/// The connection's end is the end of what it waits for, unless the gateway wants the request to outlive it.
+async fn carried_out(context: &Context, request: Request<Bytes>) -> Response<Body> {
+    if !context.gateway.outlives_connection(request.uri().path()) {
+        return guarded(context, request).await;
+    }
+    let context = context.clone();
+    let task = tokio::spawn(async move { guarded(&context, request).await });
+    // It panics no more than what it guards; it is cancelled when the program ends.
+    task.await.unwrap_or_else(|_| internal_error())
+}
+
 /// A panic fails its own request alone; the connection can carry others.
 async fn guarded(context: &Context, request: Request<Bytes>) -> Response<Body> {
     let response = AssertUnwindSafe(respond(&context.gateway, request)).catch_unwind();
     response.await.unwrap_or_else(|_| {
         tracing::error!("a request panicked");
-        let mut response = Response::new(Body::from(
-            br#"{"errcode":"M_UNKNOWN","error":"internal error"}"#.to_vec(),
-        ));
-        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-        let json = HeaderValue::from_static("application/json");
-        response.headers_mut().insert(header::CONTENT_TYPE, json);
-        response
+        internal_error()
     })
+}
+
+fn internal_error() -> Response<Body> {
+    let mut response = Response::new(Body::from(
+        br#"{"errcode":"M_UNKNOWN","error":"internal error"}"#.to_vec(),
+    ));
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
 }
