@@ -16,6 +16,7 @@
 pub mod api;
 pub mod disk;
 pub mod driver;
+pub mod federation;
 pub mod host;
 mod port;
 pub mod process;

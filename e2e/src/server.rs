@@ -7,6 +7,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::api::Api;
+use crate::federation::Presence;
 use crate::host::Host;
 use crate::port;
 use crate::process::Process;
@@ -32,6 +33,17 @@ pub struct Options {
     pub environment: Vec<(String, String)>,
     /// Ignores SIGXFSZ, so that a write beyond a limit on the size of files fails instead of killing (native only).
     pub survives_file_limit: bool,
+    /// How other servers know it (native and Synapse); without it, it is named `localhost` and alone.
+    pub presence: Option<Presence>,
+}
+
+impl Options {
+    /// The server's name.
+    pub(crate) fn server_name(&self) -> &str {
+        self.presence
+            .as_ref()
+            .map_or("localhost", |presence| &presence.name)
+    }
 }
 
 impl Default for Options {
@@ -43,11 +55,12 @@ impl Default for Options {
             arguments: Vec::new(),
             environment: Vec::new(),
             survives_file_limit: false,
+            presence: None,
         }
     }
 }
 
-/// A homeserver named `localhost` on a port of its own, with its data in a temporary directory.
+/// A homeserver on a port of its own, with its data in a temporary directory.
 #[derive(Debug)]
 pub struct Server {
     host: Host,

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::federation::Presence;
 use crate::server::Options;
 use crate::tools;
 
@@ -10,7 +11,13 @@ pub(super) fn command(directory: &Path, port: u16, options: &Options) -> Command
     let mut command = program(options);
     command
         .current_dir(directory)
-        .args(["serve", "--server-name", "localhost", "--rate-limits", "off"])
+        .args([
+            "serve",
+            "--server-name",
+            options.server_name(),
+            "--rate-limits",
+            "off",
+        ])
         .args(["--listen", &format!("127.0.0.1:{port}")])
         .args(["--registration", options.registration])
         .arg("--data-dir")
@@ -21,11 +28,33 @@ pub(super) fn command(directory: &Path, port: u16, options: &Options) -> Command
     if let Some(url) = &options.public_base_url {
         command.args(["--public-base-url", url]);
     }
+    if let Some(presence) = &options.presence {
+        federate(&mut command, presence);
+    }
     command.args(&options.arguments);
     for (name, value) in &options.environment {
         command.env(name, value);
     }
     command
+}
+
+/// The first and the longest pause after another server could not be reached, in milliseconds.
+const RETRY_MS: [&str; 2] = ["100", "500"];
+
+fn federate(command: &mut Command, presence: &Presence) {
+    let [first, longest] = RETRY_MS;
+    command
+        .args(["--listen-tls", &format!("127.0.0.1:{}", presence.port)])
+        .arg("--tls-cert")
+        .arg(&presence.certificate)
+        .arg("--tls-key")
+        .arg(&presence.key)
+        .arg("--extra-ca")
+        .arg(&presence.authority)
+        .arg("--allow-private-addresses")
+        .args(["--federation-retry-min", first, "--federation-retry-max", longest])
+        // Many accounts are made, and none is worth an attack.
+        .args(["--password-hash-memory", "8"]);
 }
 
 fn program(options: &Options) -> Command {
