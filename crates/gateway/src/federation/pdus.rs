@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use selvage_event::{ReceivedEvent, RoomId, ServerName};
+use selvage_event::{Event, ReceivedEvent, RoomId, ServerName};
 use selvage_protocol::federation::{Outcome, Push, Verdict};
 use selvage_protocol::user::{Membership, OutOfBand, OutOfBandOf, OutOfBandSource};
 use selvage_protocol::{Json, errcode, room_key};
@@ -162,22 +162,29 @@ async fn rescind<H: Host>(
     if event.sender().domain() != origin.as_str() {
         return Ok(None);
     }
-    let source = OutOfBandSource {
-        sender: event.sender().as_str().to_owned(),
-        event_id: event.event_id().as_str().to_owned(),
-        version: event.room_version().as_str().to_owned(),
-    };
+    match gateway
+        .ask_user(&user_id, leave(room_id, event))
+        .await
+        .map_err(ApiError::from)
+    {
+        Err(error) if error.status.is_client_error() => Ok(None),
+        done => done.map(|()| Some(event.event_id().as_str().to_owned())),
+    }
+}
+
+/// What the user is told of an event that takes an invite back.
+fn leave(room_id: &RoomId, event: &Event) -> OutOfBand {
     let ended = event.auth_events().iter().map(|id| id.as_str().to_owned());
-    let leave = OutOfBand {
+    OutOfBand {
         room_id: room_id.as_str().to_owned(),
         membership: Membership::Leave,
-        source,
+        source: OutOfBandSource {
+            sender: event.sender().as_str().to_owned(),
+            event_id: event.event_id().as_str().to_owned(),
+            version: event.room_version().as_str().to_owned(),
+        },
         stripped_state: Vec::new(),
         rate_limited: false,
         ends: Some(ended.collect()),
-    };
-    match gateway.ask_user(&user_id, leave).await.map_err(ApiError::from) {
-        Err(error) if error.status.is_client_error() => Ok(None),
-        done => done.map(|()| Some(event.event_id().as_str().to_owned())),
     }
 }

@@ -275,7 +275,7 @@ fn a_new_event_in_a_page_of_the_past_is_new() {
     let missing = server
         .ask(&remote.room(), Missing {})
         .expect("the room says what it lacks");
-    assert_eq!(missing.extremities, [id.clone()]);
+    assert_eq!(missing.extremities, std::slice::from_ref(&id));
     let ask = GetEvent {
         viewer: viewer(creator.as_str()),
         event_id: id,
