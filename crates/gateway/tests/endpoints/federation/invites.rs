@@ -263,8 +263,13 @@ fn invites_are_counted() {
 fn an_invite_is_taken_back() {
     let (alice, peer) = scene();
     let third = Peer::new(&alice, "third.test");
-    submit(&peer, &invite(&peer)).ok();
-    let leave = |peer: &Peer, sender: &str| peer.build(&fields(ROOM, "leave", sender, ALICE), "11");
+    let invited = invite(&peer);
+    submit(&peer, &invited).ok();
+    let leave = |peer: &Peer, sender: &str| {
+        let mut leave = fields(ROOM, "leave", sender, ALICE);
+        leave["auth_events"] = json!([invited.id]);
+        peer.build(&leave, "11")
+    };
     let others = leave(&peer, "@mallory:peer.test");
     let mut forged = leave(&peer, EVE);
     forged.json["signatures"] = json!({});
@@ -277,6 +282,8 @@ fn an_invite_is_taken_back() {
         None,
         "passed on by another server"
     );
+    // It does not cite the invite, so it ended another one.
+    peer.push("earlier", &peer.build(&fields(ROOM, "leave", EVE, ALICE), "11"));
     let sync = alice.sync("timeout=0");
     assert_ne!(section(&sync, "invite"), &Value::Null);
     let taken_back = leave(&peer, EVE);
