@@ -33,7 +33,7 @@ impl ConfigError {
 }
 
 /// Every variable that means something.
-const KNOWN: [&str; 18] = [
+const KNOWN: &[&str] = &[
     "SELVAGE_SERVER_NAME",
     "SELVAGE_SHARDS",
     "SELVAGE_REGISTRATION",
@@ -46,6 +46,7 @@ const KNOWN: [&str; 18] = [
     "SELVAGE_DNS_OVER_HTTPS",
     "SELVAGE_FEDERATION_ALLOW",
     "SELVAGE_FEDERATION_DENY",
+    "SELVAGE_FEDERATION_TRUSTED_NOTARY",
     "SELVAGE_FEDERATION_RETRY_MIN",
     "SELVAGE_FEDERATION_RETRY_MAX",
     "SELVAGE_SUPPORT_MATRIX_ID",
