@@ -52,7 +52,11 @@ fn state_needs_power(server: &mut Server) {
             json!({"history_visibility": "world_readable"}),
         ),
         ("m.room.guest_access", "", json!({"guest_access": "can_join"})),
-        ("m.room.server_acl", "", json!({"allow": []})),
+        (
+            "m.room.server_acl",
+            "",
+            json!({"allow": ["*"], "deny": ["other.test"]}),
+        ),
         (
             "m.room.tombstone",
             "",

@@ -6,6 +6,9 @@ use http::{HeaderName, HeaderValue, Method};
 use selvage_gateway::{Body, BodyError};
 use worker::{Headers, Request, Response, ResponseBody};
 
+/// How much more than an endpoint takes is read and thrown away: a client that is cut off while it sends gets no answer.
+const DRAINED_MAX_BYTES: usize = 1024 * 1024;
+
 /// A body with more bytes than its endpoint takes.
 pub(crate) struct Oversized;
 
@@ -42,14 +45,21 @@ async fn body(request: &mut Request, most: usize) -> worker::Result<Result<Bytes
     let Ok(mut chunks) = request.stream() else {
         return Ok(Ok(Bytes::new()));
     };
-    let mut body = BytesMut::new();
+    let (mut body, mut read) = (BytesMut::new(), 0_usize);
     while let Some(chunk) = chunks.next().await {
-        body.extend_from_slice(&chunk?);
-        if body.len() > most {
-            return Ok(Err(Oversized));
+        let chunk = chunk?;
+        read = read.saturating_add(chunk.len());
+        if read <= most {
+            body.extend_from_slice(&chunk);
+        } else if read > most.saturating_add(DRAINED_MAX_BYTES) {
+            break;
         }
     }
-    Ok(Ok(body.freeze()))
+    Ok(if read > most {
+        Err(Oversized)
+    } else {
+        Ok(body.freeze())
+    })
 }
 
 /// Hands a response to the runtime.
